@@ -45,8 +45,31 @@ export interface GatewayConfig {
   readonly aaVersion: string
   readonly stripSessionCookies: boolean
   readonly kubernetesEnabled: boolean
+  /** Parsed and checked already; nothing acts on it before the gateway has its Kubernetes part. */
+  readonly kubernetes: KubernetesConfig
   readonly logLevel: LogLevel
   readonly verboseStart: boolean
+}
+
+export interface KubernetesConfig {
+  readonly namespace: string
+  /** null: neither given nor found in the surroundings; never null while Kubernetes is enabled. */
+  readonly apiServer: URL | null
+  /** Used if the file exists, else the system's authorities. */
+  readonly caFile: string
+  /** Wins over the file; null: read `bearerTokenFile` at every call. */
+  readonly bearerToken: Secret | null
+  readonly bearerTokenFile: string
+  readonly verifyTls: boolean
+  readonly storageClass: string | null
+  readonly defaultStorageSize: string
+  /** Grouped by address, in the order in which the addresses were first seen. */
+  readonly hostAliases: readonly HostAlias[]
+}
+
+export interface HostAlias {
+  readonly ip: string
+  readonly hostnames: readonly string[]
 }
 
 /** A problem that stops the start (`fatal`) or is only said (`warning`). `value` is never a secret. */
@@ -56,4 +79,10 @@ export interface ConfigProblem {
   readonly value: string | null
   readonly message: string
   readonly fix: string
+}
+
+/** What parsing needs to know of the disk. `readFile` throws only where a file is there and cannot be read. */
+export interface ConfigFiles {
+  readFile(path: string): string | undefined
+  exists(path: string): boolean
 }

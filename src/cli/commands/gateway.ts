@@ -1,0 +1,42 @@
+import { createLogger } from '../../base/logger.ts'
+import {
+  describeConfig,
+  formatProblems,
+  parseConfig,
+  readEnvironment,
+  startGateway,
+  systemFiles,
+  type Gateway,
+} from '../../gateway/index.ts'
+import { printLine, printTable } from '../output.ts'
+
+export interface GatewayCommandOptions {
+  readonly checkOnly: boolean
+  readonly version: string
+}
+
+/** `harp gateway`: runs until SIGTERM, SIGINT or SIGUSR1, then drains and exits 0; SIGHUP reloads the certificate. */
+export async function runGateway(options: GatewayCommandOptions): Promise<void> {
+  const { config, problems } = parseConfig(readEnvironment(), systemFiles)
+  for (const line of formatProblems(problems)) printLine(line)
+  if (config === null) {
+    process.exitCode = 1
+    return
+  }
+  if (options.checkOnly) {
+    printTable(describeConfig(config))
+    printLine('Configuration is valid.')
+    return
+  }
+  // A signal during the start ends it too: it is remembered until there is something to stop.
+  let gateway: Gateway | null = null
+  let isStopping = false
+  const stop = (): void => {
+    isStopping = true
+    void gateway?.stop()
+  }
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(signal, stop)
+  process.on('SIGHUP', () => gateway?.reload())
+  gateway = await startGateway({ config, log: createLogger(config.logLevel), version: options.version })
+  if (isStopping) await gateway.stop()
+}

@@ -1,0 +1,218 @@
+import { systemClock } from '../base/clock.ts'
+import { DeadlineSweeper } from '../base/deadlines.ts'
+import { errorMessage } from '../base/errors.ts'
+import type { Logger } from '../base/logger.ts'
+import { Metrics } from '../base/metrics.ts'
+import { formatHostPort, type HostPort } from '../net/address.ts'
+import { BruteForce } from './access/brute-force.ts'
+import { Admission } from './admission.ts'
+import type { GatewayConfig } from './config/config.ts'
+import { ControlApi } from './control/control-api.ts'
+import { controlRoutes } from './control/control-routes.ts'
+import { AppDirectory } from './nextcloud/app-directory.ts'
+import { NextcloudClient, nextcloudClientDefaults } from './nextcloud/nextcloud-client.ts'
+import { SessionDirectory } from './nextcloud/session-directory.ts'
+import { RequestEvents } from './proxy/request-events.ts'
+import { RequestHandler } from './request-handler.ts'
+import { CertificateFile } from './server/certificate.ts'
+import { ConnectionLimits } from './server/listener.ts'
+import { Listeners } from './server/listeners.ts'
+import { Resolver } from './upstream/resolver.ts'
+import { socketDialer } from './upstream/socket-wire.ts'
+import { UpstreamPool } from './upstream/upstream-pool.ts'
+
+export interface GatewayOptions {
+  readonly config: GatewayConfig
+  readonly log: Logger
+  readonly version: string
+}
+
+export interface Gateway {
+  readonly httpAddress: HostPort
+  readonly adminAddress: HostPort | null
+  /** SIGHUP: reads cert.pem again. */
+  reload(): void
+  /** Stops accepting, lets requests end for at most the drain time, then cuts. Idempotent. */
+  stop(): Promise<void>
+}
+
+const maxBannedAddresses = 100_000
+const evictEveryMs = 5_000
+/** Deadlines are late by at most this, or a quarter of the shortest timeout. */
+const maxSweepMs = 1_000
+
+/**
+ * The composition root: every part is made here, given what it needs, started in order and stopped in
+ * reverse. Rejects with a HarpError that names what could not start; nothing is left running then.
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { config, log } = options
+  const clock = systemClock
+  const { timeouts } = config
+  const shortest = Math.min(timeouts.clientMs, timeouts.bodyMs, timeouts.serverMs, timeouts.tunnelMs)
+  const sweeper = new DeadlineSweeper(Math.max(20, Math.min(maxSweepMs, shortest / 4)), () =>
+    clock.monotonic(),
+  )
+  const metrics = new Metrics({ processMetrics: true })
+  const nextcloud = new NextcloudClient({ ...nextcloudClientDefaults, baseUrl: config.nextcloudUrl })
+  const bruteForce = new BruteForce({ ...config.bans, maxAddresses: maxBannedAddresses, clock })
+  const { sharedKey } = config
+  const apps = new AppDirectory({
+    nextcloud,
+    sharedKey,
+    recordTtlMs: config.recordTtlMs,
+    clock,
+    log: log.child('apps'),
+  })
+  const sessions = new SessionDirectory({
+    nextcloud,
+    sharedKey,
+    lifetimeMs: config.sessionLifetimeMs,
+    clock,
+    log: log.child('sessions'),
+  })
+  const resolver = new Resolver({ clock, log: log.child('resolver') })
+  const pool = new UpstreamPool({
+    dialer: socketDialer,
+    connectTimeoutMs: timeouts.connectMs,
+    clock,
+    sweeper,
+  })
+  const admission = new Admission({
+    sharedKey,
+    trustedProxies: config.trustedProxies,
+    counting: config.bans.counting,
+    bruteForce,
+    apps,
+    sessions,
+    resolver,
+  })
+  const control = new ControlApi(
+    controlRoutes({
+      apps,
+      kubernetesEnabled: config.kubernetesEnabled,
+      kubernetesApiServer: config.kubernetes.apiServer?.href.replace(/\/$/, '') ?? '',
+      version: options.version,
+      log: log.child('control'),
+    }),
+    log.child('control'),
+  )
+  const handler = new RequestHandler({
+    admission,
+    apps,
+    resolver,
+    bruteForce,
+    control,
+    forward: { pool, clock, sweeper, serverTimeoutMs: timeouts.serverMs, tunnelTimeoutMs: timeouts.tunnelMs },
+    events: new RequestEvents(metrics, log.child('access')),
+    clock,
+    log,
+    banResponse: config.bans.response,
+    aaVersion: config.aaVersion,
+    stripSessionCookies: config.stripSessionCookies,
+  })
+  const limits = new ConnectionLimits(
+    config.limits.connections,
+    config.limits.connectionsPerPeer,
+    config.trustedProxies,
+  )
+  const badRequests = metrics.counter(
+    'harp_gateway_bad_requests_total',
+    'Requests refused by the HTTP parser.',
+  )
+  const listeners = new Listeners({
+    http: config.listen.http,
+    https: config.listen.https,
+    log: log.child('listener'),
+    limits,
+    context: {
+      clock,
+      sweeper,
+      clientTimeoutMs: timeouts.clientMs,
+      bodyTimeoutMs: timeouts.bodyMs,
+      onRequest: (front, head) => handler.handle(front, head),
+      onBadRequest: (error, peer) => {
+        badRequests.add(1)
+        log.debug({ peer, problem: errorMessage(error) }, 'bad request')
+      },
+    },
+  })
+  registerGauges(metrics, { limits, listeners, pool, apps, sessions, bruteForce })
+  const evict = setInterval(() => {
+    bruteForce.evictExpired()
+    apps.evictExpired()
+    sessions.evictExpired()
+  }, evictEveryMs)
+  evict.unref()
+
+  const certificate = new CertificateFile({
+    certsDir: config.certsDir,
+    log: log.child('certificate'),
+    onChange: (bundle) => listeners.useCertificate(bundle),
+  })
+
+  const release = (): void => {
+    clearInterval(evict)
+    certificate.stop()
+    listeners.destroy()
+    pool.stop()
+    sweeper.stop()
+    nextcloud.close()
+    metrics.stop()
+  }
+  try {
+    await listeners.start()
+    certificate.start()
+    await listeners.settled()
+  } catch (error) {
+    release()
+    throw error
+  }
+  log.info({ http: formatHostPort(listeners.httpAddress) }, 'gateway started')
+
+  let stopping: Promise<void> | null = null
+  const stop = async (): Promise<void> => {
+    log.info({ connections: listeners.openConnections }, 'gateway stopping')
+    await listeners.drain(timeouts.drainMs)
+    release()
+    log.info({}, 'gateway stopped')
+  }
+  return {
+    httpAddress: listeners.httpAddress,
+    adminAddress: null,
+    reload: () => certificate.reload(),
+    stop: () => (stopping ??= stop()),
+  }
+}
+
+interface Measured {
+  readonly limits: ConnectionLimits
+  readonly listeners: Listeners
+  readonly pool: UpstreamPool
+  readonly apps: AppDirectory
+  readonly sessions: SessionDirectory
+  readonly bruteForce: BruteForce
+}
+
+function registerGauges(metrics: Metrics, parts: Measured): void {
+  metrics.gauge('harp_gateway_connections', 'Open client connections.', () => parts.limits.total)
+  metrics.gauge(
+    'harp_gateway_connections_refused',
+    'Connections refused by a limit.',
+    () => parts.limits.refused,
+  )
+  metrics.gauge('harp_gateway_upstream_idle', 'Idle upstream connections.', () => parts.pool.idleCount)
+  metrics.gauge('harp_gateway_apps_known', 'App records in memory.', () => parts.apps.sizes.known)
+  metrics.gauge('harp_gateway_apps_unknown', 'Unknown app ids remembered.', () => parts.apps.sizes.unknown)
+  metrics.gauge('harp_gateway_sessions', 'User answers in memory.', () => parts.sessions.size)
+  metrics.gauge(
+    'harp_gateway_failing_addresses',
+    'Client addresses with failures.',
+    () => parts.bruteForce.size,
+  )
+  metrics.gauge(
+    'harp_gateway_banned_addresses',
+    'Banned client addresses.',
+    () => parts.bruteForce.list().length,
+  )
+}

@@ -1,0 +1,184 @@
+import type { ServerHttp2Session } from 'node:http2'
+import net from 'node:net'
+import tls from 'node:tls'
+import { errorCode, HarpError } from '../../base/errors.ts'
+import {
+  canonicalAddress,
+  formatHostPort,
+  isInNetworks,
+  type HostPort,
+  type Network,
+} from '../../net/address.ts'
+import { Http1Front, type Http1FrontContext } from '../proxy/http1-front.ts'
+import type { Http2FrontContext } from '../proxy/http2-front.ts'
+import type { CertificateBundle } from './certificate.ts'
+import { serveHttp2 } from './http2-sessions.ts'
+
+export interface ListenerOptions extends Omit<Http1FrontContext, 'onClose' | 'onHttp2'>, Http2FrontContext {
+  readonly name: string
+  readonly address: HostPort
+  readonly limits: ConnectionLimits
+}
+
+/** Shared by all listeners: how many connections there are, and of whom. */
+export class ConnectionLimits {
+  readonly #maxTotal: number
+  readonly #maxPerPeer: number
+  readonly #trusted: readonly Network[]
+  readonly #perPeer = new Map<string, number>()
+  #total = 0
+  #refused = 0
+
+  constructor(maxTotal: number, maxPerPeer: number, trusted: readonly Network[]) {
+    this.#maxTotal = maxTotal
+    this.#maxPerPeer = maxPerPeer
+    this.#trusted = trusted
+  }
+
+  get total(): number {
+    return this.#total
+  }
+
+  get refused(): number {
+    return this.#refused
+  }
+
+  /** Takes a place; false where there is none. */
+  enter(peer: string): boolean {
+    const ofPeer = this.#perPeer.get(peer) ?? 0
+    const isPeerFull =
+      this.#maxPerPeer > 0 &&
+      ofPeer >= this.#maxPerPeer &&
+      !isInNetworks(canonicalAddress(peer) ?? peer, this.#trusted)
+    if (this.#total >= this.#maxTotal || isPeerFull) {
+      this.#refused++
+      return false
+    }
+    this.#total++
+    if (this.#maxPerPeer > 0) this.#perPeer.set(peer, ofPeer + 1)
+    return true
+  }
+
+  leave(peer: string): void {
+    this.#total--
+    if (this.#maxPerPeer === 0) return
+    const left = (this.#perPeer.get(peer) ?? 1) - 1
+    if (left === 0) this.#perPeer.delete(peer)
+    else this.#perPeer.set(peer, left)
+  }
+}
+
+const socketOptions = { allowHalfOpen: true, noDelay: true, highWaterMark: 16_384 } as const
+const tlsHandshakeMs = 10_000
+const backlog = 4_096
+
+/** One listening address, clear or TLS, with the connections that came through it. */
+export class Listener {
+  readonly #options: ListenerOptions
+  readonly #server: net.Server
+  readonly #fronts = new Set<Http1Front>()
+  readonly #sessions = new Set<ServerHttp2Session>()
+
+  constructor(options: ListenerOptions, certificate: CertificateBundle | null) {
+    this.#options = options
+    if (certificate === null) {
+      this.#server = net.createServer(socketOptions, (socket) => this.#onSocket(socket))
+    } else {
+      this.#server = tls.createServer(
+        {
+          ...socketOptions,
+          cert: certificate.pem,
+          key: certificate.pem,
+          minVersion: 'TLSv1.2',
+          ALPNProtocols: ['h2', 'http/1.1'],
+          handshakeTimeout: tlsHandshakeMs,
+        },
+        (socket) => this.#onSocket(socket),
+      )
+      this.#server.on('tlsClientError', (_error: Error, socket: tls.TLSSocket) => socket.destroy())
+    }
+  }
+
+  /** Resolves with the bound address; rejects with HarpError LISTEN_FAILED. */
+  async listen(): Promise<HostPort> {
+    const { name, address } = this.#options
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>()
+    this.#server.once('error', (error) => {
+      reject(
+        new HarpError(
+          'LISTEN_FAILED',
+          `cannot listen on ${formatHostPort(address)} (${name}): ${errorCode(error)}`,
+          {
+            cause: error,
+            fix: 'stop the program that has the port (HaRP?) or choose another address',
+          },
+        ),
+      )
+    })
+    this.#server.listen({ host: address.host, port: address.port, backlog }, () => resolve(undefined))
+    await promise
+    this.#server.on('error', () => {})
+    const bound = this.#server.address()
+    return bound !== null && typeof bound === 'object' ? { host: address.host, port: bound.port } : address
+  }
+
+  /** New connections use this certificate; established ones keep theirs. */
+  setCertificate(certificate: CertificateBundle): void {
+    if (this.#server instanceof tls.Server) {
+      this.#server.setSecureContext({ cert: certificate.pem, key: certificate.pem, minVersion: 'TLSv1.2' })
+    }
+  }
+
+  /** Stops accepting; idle connections close, busy ones after their answer. */
+  drain(): void {
+    this.#server.close()
+    for (const front of this.#fronts) front.drain()
+    for (const session of this.#sessions) session.close()
+  }
+
+  get openConnections(): number {
+    return this.#fronts.size + this.#sessions.size
+  }
+
+  destroy(): void {
+    this.#server.close()
+    for (const front of this.#fronts) front.destroy()
+    for (const session of this.#sessions) session.destroy()
+  }
+
+  #onSocket(socket: net.Socket): void {
+    const { limits } = this.#options
+    const peer = socket.remoteAddress ?? ''
+    if (!limits.enter(peer)) {
+      socket.on('error', () => {})
+      socket.destroy()
+      return
+    }
+    socket.once('close', () => limits.leave(peer))
+    if (socket instanceof tls.TLSSocket && socket.alpnProtocol === 'h2') {
+      this.#serveHttp2(socket)
+      return
+    }
+    const front = new Http1Front(
+      {
+        ...this.#options,
+        onHttp2: (upgraded) => {
+          this.#fronts.delete(front)
+          this.#serveHttp2(upgraded)
+        },
+        onClose: (closed) => this.#fronts.delete(closed),
+      },
+      socket,
+    )
+    this.#fronts.add(front)
+  }
+
+  #serveHttp2(socket: net.Socket): void {
+    const session = serveHttp2(socket, {
+      ...this.#options,
+      idleTimeoutMs: this.#options.clientTimeoutMs,
+      onClose: (closed) => this.#sessions.delete(closed),
+    })
+    this.#sessions.add(session)
+  }
+}

@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { errorMessage } from '../../base/errors.ts'
+import type { Logger } from '../../base/logger.ts'
+import { formatHostPort, type HostPort } from '../../net/address.ts'
+import type { CertificateBundle } from './certificate.ts'
+import { Listener, type ConnectionLimits, type ListenerOptions } from './listener.ts'
+
+export interface ListenersOptions {
+  readonly http: HostPort
+  readonly https: HostPort
+  readonly log: Logger
+  readonly limits: ConnectionLimits
+  readonly context: Omit<ListenerOptions, 'name' | 'address' | 'limits' | 'isDraining'>
+}
+
+const drainPollMs = 50
+
+/** The HTTP listener from the start, the HTTPS one from the moment a certificate exists. */
+export class Listeners {
+  readonly #options: ListenersOptions
+  readonly #http: Listener
+  #https: Listener | null = null
+  #opening: Promise<void> = Promise.resolve()
+  #isDraining = false
+  #address: HostPort
+
+  constructor(options: ListenersOptions) {
+    this.#options = options
+    this.#address = options.http
+    this.#http = new Listener(this.#listenerOptions('HP_EXAPPS_ADDRESS', options.http), null)
+  }
+
+  get httpAddress(): HostPort {
+    return this.#address
+  }
+
+  get openConnections(): number {
+    return this.#http.openConnections + (this.#https?.openConnections ?? 0)
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  get isHttpsOpen(): boolean {
+    return this.#https !== null
+  }
+
+  async start(): Promise<void> {
+    this.#address = await this.#http.listen()
+  }
+
+  /** Rejects where the HTTPS listener that was just asked for could not open. */
+  async settled(): Promise<void> {
+    await this.#opening
+  }
+
+  /** Opens HTTPS with the first certificate, renews it with later ones. */
+  useCertificate(certificate: CertificateBundle): void {
+    if (this.#https !== null) {
+      this.#https.setCertificate(certificate)
+      this.#options.log.info({ validTo: certificate.validTo.toISOString() }, 'certificate replaced')
+      return
+    }
+    const listener = new Listener(
+      this.#listenerOptions('HP_EXAPPS_HTTPS_ADDRESS', this.#options.https),
+      certificate,
+    )
+    this.#opening = listener.listen().then(
+      (address) => {
+        this.#https = listener
+        this.#options.log.info({ https: formatHostPort(address) }, 'HTTPS opened')
+      },
+      (error: unknown) => {
+        this.#options.log.error({ problem: errorMessage(error) }, 'HTTPS could not open')
+        throw error
+      },
+    )
+    // Heard by `settled` at the start; later a log line is all there is to do.
+    this.#opening.catch(() => {})
+  }
+
+  /** Stops accepting and waits until the last connection is gone or the time is up. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#isDraining = true
+    this.#http.drain()
+    this.#https?.drain()
+    const deadline = performance.now() + timeoutMs
+    while (this.openConnections > 0 && performance.now() < deadline) await sleep(drainPollMs)
+    this.destroy()
+  }
+
+  destroy(): void {
+    this.#http.destroy()
+    this.#https?.destroy()
+  }
+
+  #listenerOptions(name: string, address: HostPort): ListenerOptions {
+    const { context, limits } = this.#options
+    return { ...context, name, address, limits, isDraining: () => this.#isDraining }
+  }
+}

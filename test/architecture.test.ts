@@ -1,0 +1,74 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { expect, test } from 'vitest'
+
+/** Who may import whom; `src/demo` and `src/cli` sit on top and enter a zone through its index.ts. */
+const mayImport: Record<string, readonly string[]> = {
+  base: [],
+  codec: ['base'],
+  net: ['base'],
+  gateway: ['base', 'codec', 'net'],
+  demo: ['base', 'net'],
+  cli: ['base', 'net', 'gateway', 'demo'],
+}
+
+/** Folders that compute and nothing else: no sockets, files, timers, clock or chance of their own. */
+const pure = /^(?:codec|gateway\/access)\//
+const impureImport = /^node:(?:net|tls|http|https|http2|fs|timers|child_process|dgram|dns)/
+const impureCall = /\b(?:Date\.now|performance\.now|Math\.random|setTimeout|setInterval|process\.)\b/
+const importPattern = /^(?:import|export)\b[^'"]*?['"]([^'"]+)['"]/gm
+const root = join(import.meta.dirname, '../src')
+
+function sources(): { file: string; text: string; imports: string[] }[] {
+  return readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .map((file) => {
+      const text = readFileSync(join(root, file), 'utf8')
+      return { file, text, imports: [...text.matchAll(importPattern)].map((match) => match[1] ?? '') }
+    })
+}
+
+test('every import points down the layer table', () => {
+  const broken: string[] = []
+  for (const { file, imports } of sources()) {
+    const zone = file.split('/')[0] ?? ''
+    for (const target of imports) {
+      if (!target.startsWith('.')) continue
+      const path = relative(root, join(root, dirname(file), target))
+      const to = path.split('/')[0] ?? ''
+      if (to === zone) continue
+      if (!mayImport[zone]?.includes(to)) broken.push(`${file} → ${path}`)
+      if (to === 'gateway' && path !== 'gateway/index.ts') broken.push(`${file} enters gateway by ${path}`)
+    }
+  }
+  expect(broken).toEqual([])
+})
+
+test('pure folders import and call nothing that reaches outside', () => {
+  const broken: string[] = []
+  for (const { file, text, imports } of sources()) {
+    if (!pure.test(file)) continue
+    for (const target of imports) if (impureImport.test(target)) broken.push(`${file} imports ${target}`)
+    const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
+    if (impureCall.test(code)) broken.push(`${file} calls ${impureCall.exec(code)?.[0] ?? ''}`)
+  }
+  expect(broken).toEqual([])
+})
+
+test('the environment is read in one file, and nothing exits or prints outside the edge', () => {
+  const broken: string[] = []
+  for (const { file, text } of sources()) {
+    const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
+    if (/process\.env/.test(code) && !/^\w+\/config\/env\.ts$/.test(file)) broken.push(`${file} reads process.env`)
+    if (/process\.exit\(/.test(code)) broken.push(`${file} exits`)
+    if (/\bconsole\./.test(code) && file !== 'cli/output.ts') broken.push(`${file} prints`)
+    if (/node:child_process/.test(code)) broken.push(`${file} starts processes`)
+  }
+  expect(broken).toEqual([])
+})
+
+test('file names say what is inside', () => {
+  const banned = /(?:^|\/)(?:utils?|helpers?|common|misc|manager|types)\.ts$/
+  const broken = sources().flatMap(({ file }) => (banned.test(file) || !/^[a-z0-9/.-]+$/.test(file) ? [file] : []))
+  expect(broken).toEqual([])
+})

@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config'
+
+/** `unit` is the fast subset of `npm run check`; the others start real processes. */
+const suite = (name: string, include: string[], testTimeout: number) => ({
+  extends: true as const,
+  test: { name, include, testTimeout, hookTimeout: Math.max(30_000, testTimeout) },
+})
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './test/support/skip-reporter.ts'],
+    maxWorkers: 2,
+    projects: [
+      suite('unit', ['src/**/*.test.ts', 'test/*.test.ts', 'test/support/*.test.ts', 'test/fuzz/**/*.test.ts'], 20_000),
+      suite('conformance', ['test/conformance/**/*.test.ts'], 30_000),
+      suite('integration', ['test/integration/**/*.test.ts'], 30_000),
+      suite('load', ['test/load/**/*.test.ts'], 120_000),
+      suite('proxies', ['test/proxies/**/*.test.ts'], 60_000),
+      suite('browser', ['test/browser/**/*.test.ts'], 120_000),
+    ],
+  },
+})
