@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { SkipReporter } from './test/support/skip-reporter.ts'
 
 /** `unit` is the fast subset of `npm run check`; the others start real processes. */
 const suite = (name: string, include: string[], testTimeout: number) => ({
@@ -8,7 +9,7 @@ const suite = (name: string, include: string[], testTimeout: number) => ({
 
 export default defineConfig({
   test: {
-    reporters: ['default', './test/support/skip-reporter.ts'],
+    reporters: ['default', new SkipReporter()],
     maxWorkers: 2,
     projects: [
       suite('unit', ['src/**/*.test.ts', 'test/*.test.ts', 'test/support/*.test.ts', 'test/fuzz/**/*.test.ts'], 20_000),

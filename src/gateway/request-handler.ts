@@ -35,6 +35,14 @@ export interface RequestHandlerOptions {
 
 const relocateTimeoutMs = 2_000
 
+/** One request as it came in. */
+interface Arrived {
+  readonly front: FrontStream
+  readonly head: RequestHead
+  readonly fields: RequestFields
+  readonly startedAt: number
+}
+
 /** From a parsed request to its end: admission, then refusal, control API, or forwarding. */
 export class RequestHandler {
   readonly #options: RequestHandlerOptions
@@ -44,66 +52,52 @@ export class RequestHandler {
   }
 
   handle(front: FrontStream, head: RequestHead): void {
-    const startedAt = this.#options.clock.monotonic()
     const fields = readRequestFields(head, this.#options)
+    const arrived: Arrived = { front, head, fields, startedAt: this.#options.clock.monotonic() }
     const admitted = this.#options.admission.admit(head, fields, front.peer)
-    if (!(admitted instanceof Promise)) {
-      this.#act(front, head, fields, admitted, startedAt)
-      return
-    }
+    if (admitted instanceof Promise) void this.#actLater(arrived, admitted)
+    else this.#act(arrived, admitted)
+  }
+
+  async #actLater(arrived: Arrived, pending: Promise<Admitted>): Promise<void> {
     let isGone = false
-    front.setListener({
+    arrived.front.setListener({
       onClientDrain() {},
       onClientGone: () => {
         isGone = true
       },
       onBodyTimeout() {},
     })
-    admitted.then(
-      (late) => {
-        if (isGone) this.#end(front, head, late, startedAt, 'client-gone', 0)
-        else this.#act(front, head, fields, late, startedAt)
-      },
-      (error: unknown) => {
-        this.#options.log.error({ problem: errorMessage(error) }, 'admission failed')
-        front.respond(refusals[503])
-      },
-    )
+    try {
+      const admitted = await pending
+      if (isGone) this.#end(arrived, admitted, 'client-gone', 0)
+      else this.#act(arrived, admitted)
+    } catch (error) {
+      this.#options.log.error({ problem: errorMessage(error) }, 'request failed')
+      arrived.front.respond(refusals[503])
+    }
   }
 
-  // oxlint-disable-next-line max-params -- the whole of one request's facts, on the hot path
-  #act(
-    front: FrontStream,
-    head: RequestHead,
-    fields: RequestFields,
-    admitted: Admitted,
-    startedAt: number,
-  ): void {
+  #act(arrived: Arrived, admitted: Admitted): void {
     const { decision } = admitted
+    const { front } = arrived
     switch (decision.kind) {
       case 'refuse': {
         const response = this.#refusal(decision, admitted)
         if (response === null) front.drop()
         else front.respond(response)
-        this.#end(
-          front,
-          head,
-          admitted,
-          startedAt,
-          response === null ? 'dropped' : 'answered',
-          response?.status ?? 0,
-        )
+        this.#end(arrived, admitted, response === null ? 'dropped' : 'answered', response?.status ?? 0)
         break
       }
       case 'control':
-        void this.#control(front, head, admitted, decision.path, startedAt)
+        void this.#control(arrived, admitted, decision.path)
         break
       case 'engine':
         front.respond(engineNotYet)
-        this.#end(front, head, admitted, startedAt, 'answered', 501)
+        this.#end(arrived, admitted, 'answered', 501)
         break
       case 'forward':
-        this.#forward(front, head, fields, { ...admitted, decision }, startedAt)
+        this.#forward(arrived, admitted, decision)
         break
     }
   }
@@ -136,37 +130,35 @@ export class RequestHandler {
       case 'nextcloud-unavailable':
       case 'host-unresolved':
         return refusals[503]
-      default:
+      case 'no-app-id':
+      case 'app-id-grammar':
+      case 'app-unknown':
+      case 'record-invalid':
+      case 'no-route':
         return refusals[404]
+      // Reasons of decisions that are not refusals.
+      case 'control':
+      case 'engine':
+      case 'forward-public':
+      case 'forward-signed':
+      case 'forward-user':
+        return refusals[503]
     }
   }
 
-  // oxlint-disable-next-line max-params -- as #act
-  async #control(
-    front: FrontStream,
-    head: RequestHead,
-    admitted: Admitted,
-    path: string,
-    startedAt: number,
-  ): Promise<void> {
+  async #control(arrived: Arrived, admitted: Admitted, path: string): Promise<void> {
+    const { front, head } = arrived
     const response = await this.#options.control.handle({
       method: head.method,
       path,
       body: (maxBytes) => collectBody(front, maxBytes),
     })
     front.respond(response)
-    this.#end(front, head, admitted, startedAt, 'answered', response.status)
+    this.#end(arrived, admitted, 'answered', response.status)
   }
 
-  // oxlint-disable-next-line max-params -- as #act
-  #forward(
-    front: FrontStream,
-    head: RequestHead,
-    fields: RequestFields,
-    admitted: Admitted & { readonly decision: Forward },
-    startedAt: number,
-  ): void {
-    const { decision } = admitted
+  #forward(arrived: Arrived, admitted: Admitted, decision: Forward): void {
+    const { front, head, fields } = arrived
     const protocols = tunnelProtocols(head)
     const statuses = decision.bruteForceStatuses
     new ForwardExchange(this.#options.forward, front, {
@@ -183,7 +175,7 @@ export class RequestHandler {
       onStatus: (status) => {
         if (statuses.includes(status)) this.#options.admission.recordFailure(admitted.client)
       },
-      onDone: (outcome, status) => this.#end(front, head, admitted, startedAt, outcome, status),
+      onDone: (outcome, status) => this.#end(arrived, admitted, outcome, status),
     }).start()
   }
 
@@ -208,15 +200,8 @@ export class RequestHandler {
     }
   }
 
-  // oxlint-disable-next-line max-params -- the fields of one access log line
-  #end(
-    front: FrontStream,
-    head: RequestHead,
-    admitted: Admitted,
-    startedAt: number,
-    outcome: Outcome,
-    status: number,
-  ): void {
+  #end(arrived: Arrived, admitted: Admitted, outcome: Outcome, status: number): void {
+    const { front, head, fields, startedAt } = arrived
     const { decision } = admitted
     const forward = decision.kind === 'forward' ? decision : null
     this.#options.events.requestEnded({
@@ -232,7 +217,7 @@ export class RequestHandler {
       app: forward?.appId ?? null,
       status,
       upstream: forward === null ? null : `${forward.host}:${forward.port}`,
-      requestId: null,
+      requestId: fields.requestId ?? null,
     })
   }
 }

@@ -101,8 +101,9 @@ export function decide(request: AccessRequest, facts: Facts): Decision | Need {
 
 function decideControl(request: AccessRequest, path: string): Decision {
   if (request.key !== 'valid') return refuse('control-key', true)
-  if (request.enginePort === '' || path.startsWith('/docker/'))
+  if (request.enginePort === '' || path.startsWith('/docker/')) {
     return { kind: 'control', reason: 'control', path }
+  }
   const port = parseEnginePort(request.enginePort)
   if (port.kind === 'invalid') return refuse('engine-port-invalid', false)
   if (port.kind === 'forbidden') return refuse('engine-port-forbidden', false)
@@ -124,8 +125,9 @@ function decideApp(request: AccessRequest, facts: Facts, appId: string, targetPa
   if (destination.kind === 'refuse') return destination.refusal
   const found = destination.found
   const signed = request.appApi === null ? '' : request.appApi.authorization
-  if (signed !== '')
+  if (signed !== '') {
     return forward(facts, { ...found, appId, targetPath, authorization: signed }, 'forward-signed')
+  }
   if (isInternalEndpoint(targetPath)) return refuse('internal-endpoint', true)
 
   // An app that is only known from AppAPI's headers has no routes.
@@ -138,8 +140,9 @@ function decideApp(request: AccessRequest, facts: Facts, appId: string, targetPa
   const user = facts.user ?? { kind: 'anonymous' }
   if (requirement.accessLevel > 0) {
     if (user.kind === 'unavailable') return refuse('user-unavailable', false)
-    if (user.kind === 'anonymous' || user.accessLevel < requirement.accessLevel)
+    if (user.kind === 'anonymous' || user.accessLevel < requirement.accessLevel) {
       return refuse('route-denied', true)
+    }
   }
   const userId = user.kind === 'user' ? user.userId : ''
   const authorization = Buffer.from(`${userId}:${found.token}`, 'utf8').toString('base64')

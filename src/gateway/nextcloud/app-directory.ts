@@ -63,8 +63,9 @@ export class AppDirectory {
   /** `appId` is lower case and of the id grammar. Answers at once where it can; the promise never rejects. */
   find(appId: string): AppLookup | Promise<AppLookup> {
     const entry = this.#known.get(appId)
-    if (entry === undefined)
+    if (entry === undefined) {
       return this.#unknown.get(appId) === true ? { kind: 'unknown' } : this.#fetch(appId)
+    }
     if (this.#options.clock.monotonic() >= entry.freshUntil) {
       entry.freshUntil = this.#options.clock.monotonic() + minRefreshGapMs
       void this.#fetch(appId)

@@ -86,8 +86,9 @@ export class SessionDirectory {
         headers,
       )
       // A refusal is a visitor without a user, and is asked again next time (row 26).
-      if (answer.status >= 400 && answer.status < 500)
+      if (answer.status >= 400 && answer.status < 500) {
         return { lookup: { kind: 'anonymous' }, cacheable: false }
+      }
       const user = answer.status < 300 ? parseUserInfo(parseJson(answer.body)) : null
       if (user !== null) return { lookup: user, cacheable: true }
       log.warn({ appId, status: answer.status }, 'Nextcloud sent an unusable answer about the user')

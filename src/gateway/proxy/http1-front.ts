@@ -3,16 +3,17 @@ import { TLSSocket } from 'node:tls'
 import type { Clock } from '../../base/clock.ts'
 import type { Deadline, DeadlineSweeper } from '../../base/deadlines.ts'
 import { Http1Error } from '../../codec/http1/errors.ts'
-import { serializeFields, type Fields } from '../../codec/http1/fields.ts'
+import type { Fields } from '../../codec/http1/fields.ts'
 import { HeadCollector } from '../../codec/http1/head-collector.ts'
 import { defaultHttp1Limits } from '../../codec/http1/limits.ts'
 import { parseRequestHead, type RequestHead } from '../../codec/http1/request-head.ts'
 import type { ResponseHead } from '../../codec/http1/response-head.ts'
 import type { BodyMode } from '../upstream/upstream-connection.ts'
 import type { Wire } from '../upstream/wire.ts'
-import { DuplexWire, writeTransient } from './duplex-wire.ts'
+import { DuplexWire } from './duplex-wire.ts'
 import type { BodyReceiver, FrontListener, FrontStream } from './front-stream.ts'
 import { Http1RequestBody } from './http1-request-body.ts'
+import { Http1ResponseWriter } from './http1-response-writer.ts'
 import { serializeLocalResponse, stockPages, type LocalResponse } from './local-response.ts'
 import { serializeResponseFields } from './response-fields.ts'
 
@@ -35,7 +36,6 @@ type Phase = 'head' | 'exchange' | 'tunnel' | 'lingering' | 'closed'
 
 const lingerMs = 2_000
 const maxLingerBytes = 1_048_576
-const combineBytes = 16_384
 const halfClosedIdleMs = 30_000
 const http2Preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
 const neverMs = Number.POSITIVE_INFINITY
@@ -45,6 +45,7 @@ export class Http1Front implements FrontStream, Deadline {
   readonly #context: Http1FrontContext
   readonly #socket: net.Socket
   readonly #heads = new HeadCollector(defaultHttp1Limits)
+  readonly #writer: Http1ResponseWriter
   readonly peer: string
   #phase: Phase = 'head'
   #head: RequestHead | null = null
@@ -56,11 +57,6 @@ export class Http1Front implements FrontStream, Deadline {
   #held: Buffer | null = null
   #hasEnded = false
   #closeAfter = false
-  #isChunkedRaw = false
-  #isCloseDelimited = false
-  #isAnswering = false
-  #pendingHead = ''
-  #pendingBody: Buffer | null = null
   #tunnel: DuplexWire | null = null
   #lingerBytes = 0
   #error: Error | null = null
@@ -79,6 +75,7 @@ export class Http1Front implements FrontStream, Deadline {
   constructor(context: Http1FrontContext, socket: net.Socket) {
     this.#context = context
     this.#socket = socket
+    this.#writer = new Http1ResponseWriter(socket)
     this.peer = socket.remoteAddress ?? ''
     this.deadlineAt = context.clock.monotonic() + context.clientTimeoutMs
     context.sweeper.add(this)
@@ -157,60 +154,31 @@ export class Http1Front implements FrontStream, Deadline {
     const request = this.#head
     if (request === null) return 'data'
     const isOld = request.minorVersion === 0
-    const framing = head.framing.kind
-    this.#isAnswering = true
-    this.#isCloseDelimited = framing === 'close'
-    if (framing === 'close' || (framing === 'chunked' && isOld) || this.#context.isDraining())
-      this.#closeAfter = true
+    const endsConnection = head.framing.kind === 'close' || (head.framing.kind === 'chunked' && isOld)
     // The rest of an unfinished body would be read as the next request.
-    if (this.#isBodyOpen) this.#closeAfter = true
-    let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n${serializeResponseFields(head)}`
-    this.#isChunkedRaw = framing === 'chunked' && !isOld
-    if (this.#isChunkedRaw) text += 'transfer-encoding: chunked\r\n'
-    if (head.status === 426 && head.upgrade !== null)
-      text += `upgrade: ${head.upgrade}\r\nconnection: upgrade\r\n`
-    if (this.#closeAfter) text += 'connection: close\r\n'
-    else if (isOld) text += 'connection: keep-alive\r\n'
-    this.#pendingHead = `${text}\r\n`
-    return this.#isChunkedRaw ? 'raw' : 'data'
+    if (endsConnection || this.#isBodyOpen || this.#context.isDraining()) this.#closeAfter = true
+    return this.#writer.begin(head, { close: this.#closeAfter, isOld }) ? 'raw' : 'data'
   }
 
   sendBody(bytes: Buffer): void {
-    if (this.#pendingBody !== null) this.flush()
-    this.#pendingBody = bytes
+    this.#writer.body(bytes)
   }
 
   flush(): boolean {
-    const head = this.#pendingHead
-    const body = this.#pendingBody
-    this.#pendingHead = ''
-    this.#pendingBody = null
     if (this.#hasEnded) this.deadlineAt = this.#context.clock.monotonic() + halfClosedIdleMs
-    if (body === null)
-      return head === '' ? !this.#socket.writableNeedDrain : this.#socket.write(head, 'latin1')
-    if (head === '') return writeTransient(this.#socket, body)
-    if (head.length + body.length <= combineBytes) return this.#socket.write(combine(head, body, ''))
-    this.#socket.write(head, 'latin1')
-    return writeTransient(this.#socket, body)
+    return this.#writer.flush()
   }
 
   finish(trailers: Fields): void {
     if (this.#phase !== 'exchange') return
-    const tail = this.#isChunkedRaw ? `${serializeFields(trailers)}\r\n` : ''
-    const body = this.#pendingBody
-    const head = this.#pendingHead
-    this.#pendingBody = null
-    this.#pendingHead = ''
-    // NOTE: copied in any case: the connection that owns these bytes is free for others from now on.
-    if (body !== null) this.#socket.write(combine(head, body, tail))
-    else if (head !== '' || tail !== '') this.#socket.write(head + tail, 'latin1')
+    this.#writer.finish(trailers)
     this.#endExchange()
   }
 
   abort(): void {
     this.#phase = 'closed'
     // An answer that ends with the connection has no other way to show that it is cut.
-    if (this.#isCloseDelimited) this.#reset()
+    if (this.#writer.isCloseDelimited) this.#reset()
     else this.#socket.destroy()
   }
 
@@ -364,7 +332,7 @@ export class Http1Front implements FrontStream, Deadline {
   #onMalformed(error: Http1Error): void {
     this.#context.onBadRequest(error, this.peer)
     if (this.#phase === 'head') this.#refuse(stockPages[400])
-    else if (!this.#isAnswering && this.#listener !== null) {
+    else if (!this.#writer.isAnswering && this.#listener !== null) {
       // A body that breaks its framing: the app must not take what came so far for a whole.
       const listener = this.#listener
       this.#listener = null
@@ -383,7 +351,7 @@ export class Http1Front implements FrontStream, Deadline {
     const wasOpen = this.#isBodyOpen
     const wasPaused = this.#held !== null || this.#isBodyPaused
     const isLast = this.#hasEnded && this.#held === null
-    this.#isAnswering = false
+    this.#writer.isAnswering = false
     this.#listener = null
     this.#receiver = null
     this.#head = null
@@ -438,8 +406,9 @@ export class Http1Front implements FrontStream, Deadline {
   #onDrain(): void {
     if (this.#tunnel !== null) this.#tunnel.handler?.onDrain()
     else {
-      if (this.#hasEnded && this.#phase === 'exchange')
+      if (this.#hasEnded && this.#phase === 'exchange') {
         this.deadlineAt = this.#context.clock.monotonic() + halfClosedIdleMs
+      }
       this.#listener?.onClientDrain()
     }
   }
@@ -453,12 +422,4 @@ export class Http1Front implements FrontStream, Deadline {
     if (this.#tunnel !== null) this.#tunnel.handler?.onClose(this.#error)
     else listener?.onClientGone()
   }
-}
-
-function combine(head: string, body: Buffer, tail: string): Buffer {
-  const bytes = Buffer.allocUnsafe(head.length + body.length + tail.length)
-  bytes.write(head, 0, 'latin1')
-  body.copy(bytes, head.length)
-  if (tail !== '') bytes.write(tail, head.length + body.length, 'latin1')
-  return bytes
 }

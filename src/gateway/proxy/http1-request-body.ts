@@ -37,8 +37,9 @@ export class Http1RequestBody {
   #feedLength(chunk: Buffer, start: number, receiver: BodyReceiver | null): number {
     const end = Math.min(chunk.length, start + this.#remaining)
     this.#remaining -= end - start
-    if (end > start)
+    if (end > start) {
       receiver?.onRequestBody(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end))
+    }
     return end
   }
 

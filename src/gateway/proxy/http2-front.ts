@@ -218,8 +218,9 @@ function toHeaders(fields: Fields): OutgoingHttpHeaders {
     const value = fields[index + 1] ?? ''
     const known = headers[name]
     if (known === undefined) headers[name] = value
-    else if (!singleValued.has(name))
+    else if (!singleValued.has(name)) {
       headers[name] = Array.isArray(known) ? [...known, value] : [String(known), value]
+    }
   }
   return headers
 }

@@ -46,16 +46,18 @@ export function readHttp2Request(
       pseudo.set(name, value)
       continue
     }
-    if (!isToken(name) || connectionSpecific.has(name))
+    if (!isToken(name) || connectionSpecific.has(name)) {
       throw new Http1Error('HTTP_FIELD', 'field not allowed in HTTP/2')
+    }
     if (name === 'cookie') cookie = cookie === '' ? value : `${cookie}; ${value}`
     else if (name === 'content-length') {
       if (length !== undefined) throw new Http1Error('HTTP_FRAMING', 'two Content-Length fields')
       length = value
     } else if (name !== 'host' || !pseudo.has(':authority')) fields.push(name, value)
   }
-  if (bytes > maxBytes || fields.length > maxFields * 2)
+  if (bytes > maxBytes || fields.length > maxFields * 2) {
     throw new Http1Error('HTTP_HEAD_TOO_LARGE', 'too many fields')
+  }
   if (cookie !== '') fields.push('cookie', cookie)
   const authority = pseudo.get(':authority')
   if (authority !== undefined) fields.unshift('host', authority)
@@ -77,8 +79,9 @@ function toHead(
 ): RequestHead {
   const method = pseudo.get(':method') ?? ''
   const target = pseudo.get(':path') ?? ''
-  if (!isToken(method) || (method === 'CONNECT' && !isTunnel))
+  if (!isToken(method) || (method === 'CONNECT' && !isTunnel)) {
     throw new Http1Error('HTTP_START_LINE', 'method not allowed')
+  }
   if (!targetText.test(target) || !(target.startsWith('/') || (target === '*' && method === 'OPTIONS'))) {
     throw new Http1Error('HTTP_START_LINE', 'malformed path')
   }

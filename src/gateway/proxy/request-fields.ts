@@ -44,7 +44,6 @@ const Action = {
   requestId: 13,
   te: 14,
   expect: 15,
-  trailer: 16,
 } as const
 type Action = (typeof Action)[keyof typeof Action]
 

@@ -26,8 +26,9 @@ export function upstreamRequestHead(
     `${head.method} ${forward.targetPath}${query} HTTP/1.1\r\n${fields.forwarded}` +
     `ex-app-id: ${forward.appId}\r\nex-app-version: ${forward.version}\r\n` +
     `authorization-app-api: ${forward.authorization}\r\naa-version: ${aaVersion}\r\n`
-  if (head.minorVersion === 0 && lastValue(head.fields, 'host') === undefined)
+  if (head.minorVersion === 0 && lastValue(head.fields, 'host') === undefined) {
     text += `host: ${forward.host}:${forward.port}\r\n`
+  }
   if (head.framing.kind === 'chunked') text += 'transfer-encoding: chunked\r\n'
   else if (head.framing.kind === 'length') text += `content-length: ${head.framing.bytes}\r\n`
   if (upgrade !== null) text += `upgrade: ${upgrade}\r\nconnection: upgrade\r\n`

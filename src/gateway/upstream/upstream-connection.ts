@@ -207,8 +207,9 @@ export class UpstreamConnection implements WireHandler {
       return true
     }
     if (head.status < 200) {
-      if (++this.#interimHeads > maxInterimHeads)
+      if (++this.#interimHeads > maxInterimHeads) {
         throw new Http1Error('HTTP_START_LINE', 'too many interim answers')
+      }
       this.#handler?.onInterim(head)
       return false
     }

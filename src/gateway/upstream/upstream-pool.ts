@@ -23,7 +23,6 @@ export class UpstreamPool implements Deadline {
   readonly #options: UpstreamPoolOptions
   readonly #idle = new Map<string, UpstreamConnection[]>()
   #idleCount = 0
-  #open = 0
   deadlineAt = Number.POSITIVE_INFINITY
 
   constructor(options: UpstreamPoolOptions) {
@@ -41,8 +40,9 @@ export class UpstreamPool implements Deadline {
     const connection = list?.at(-1)
     if (connection === undefined || list === undefined) return null
     const age = this.#options.clock.monotonic() - connection.idleSince
-    if (age > (cautious ? Math.min(cautiousIdleMs, idleLimitMs(connection)) : idleLimitMs(connection)))
+    if (age > (cautious ? Math.min(cautiousIdleMs, idleLimitMs(connection)) : idleLimitMs(connection))) {
       return null
+    }
     list.pop()
     this.#idleCount--
     return connection
@@ -52,7 +52,6 @@ export class UpstreamPool implements Deadline {
   async dial(target: DialTarget): Promise<UpstreamConnection> {
     const wire = await this.#options.dialer.dial(target, this.#options.connectTimeoutMs)
     const key = poolKey(target)
-    this.#open++
     return new UpstreamConnection(wire, (connection) => this.#remove(key, connection))
   }
 
