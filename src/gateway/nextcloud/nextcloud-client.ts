@@ -25,7 +25,7 @@ export const nextcloudClientDefaults = {
   maxConnections: 100,
   maxPending: 1_000,
   maxBodyBytes: 1_048_576,
-} as const
+} satisfies Omit<NextcloudClientOptions, 'baseUrl'>
 
 const maxRedirects = 10
 
