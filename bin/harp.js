@@ -12,6 +12,9 @@ import('../dist/cli/main.js')
   .then(function (cli) {
     return cli.main(process.argv)
   })
+  .then(function () {
+    process.exit()
+  })
   .catch(function (error) {
     console.error(
       error && error.code === 'ERR_MODULE_NOT_FOUND'

@@ -4,6 +4,8 @@
  */
 import { writeFileSync } from 'node:fs'
 import { decisionReasons } from '../src/gateway/access/reasons.ts'
+import { http1Errors } from '../src/codec/http1/errors.ts'
+import { demoErrors } from '../src/demo/errors.ts'
 import type { Setting, SettingPart } from '../src/gateway/config/setting.ts'
 import { ignoredFiles, partsToCome, settingSections } from '../src/gateway/config/settings.ts'
 import { gatewayErrors } from '../src/gateway/errors.ts'
@@ -89,7 +91,7 @@ function errorsDocument(): string {
     'The code is in the log (`code`), in what `harp` prints, and in what `harp doctor` says.',
     table(
       ['Code', 'What happened', 'What to do'],
-      Object.entries(gatewayErrors).map(([code, entry]) => [`\`${code}\``, entry.summary, entry.fix]),
+      Object.entries({ ...gatewayErrors, ...http1Errors, ...demoErrors }).map(([code, entry]) => [`\`${code}\``, entry.summary, entry.fix]),
     ),
     '## Decisions',
     'Every request ends in one of these; the access log has it as `reason`. "Counts" says whether it is a failure of the ' +

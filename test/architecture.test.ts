@@ -59,7 +59,8 @@ test('the environment is read in one file, and nothing exits or prints outside t
   const broken: string[] = []
   for (const { file, text } of sources()) {
     const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
-    if (/process\.env/.test(code) && !/^\w+\/config\/env\.ts$/.test(file)) broken.push(`${file} reads process.env`)
+    if (/process\.env/.test(code) && !/^\w+\/config\/env\.ts$/.test(file))
+      broken.push(`${file} reads process.env`)
     if (/process\.exit\(/.test(code)) broken.push(`${file} exits`)
     if (/\bconsole\./.test(code) && file !== 'cli/output.ts') broken.push(`${file} prints`)
     if (/node:child_process/.test(code)) broken.push(`${file} starts processes`)
@@ -69,6 +70,30 @@ test('the environment is read in one file, and nothing exits or prints outside t
 
 test('file names say what is inside', () => {
   const banned = /(?:^|\/)(?:utils?|helpers?|common|misc|manager|types)\.ts$/
-  const broken = sources().flatMap(({ file }) => (banned.test(file) || !/^[a-z0-9/.-]+$/.test(file) ? [file] : []))
+  const broken = sources().flatMap(({ file }) =>
+    banned.test(file) || !/^[a-z0-9/.-]+$/.test(file) ? [file] : [],
+  )
   expect(broken).toEqual([])
+})
+
+test('ARCHITECTURE.md names every folder of src, and no other', () => {
+  const map = readFileSync(join(root, '../ARCHITECTURE.md'), 'utf8')
+  const folders = new Set(
+    readdirSync(root, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => relative(root, join(entry.parentPath, entry.name))),
+  )
+  const named = [...map.matchAll(/`src\/([\w/-]+)\/`/g)].map((match) => match[1] ?? '')
+
+  const missing = [...folders].filter((folder) => {
+    const name = folder.split('/').at(-1) ?? ''
+    return (
+      !map.includes(`src/${folder}/`) &&
+      !map.includes(`  ${name}/`) &&
+      !/^(?:cli\/commands|demo\/page|codec|gateway)$/.test(folder)
+    )
+  })
+
+  expect(missing).toEqual([])
+  expect(named.filter((folder) => !folders.has(folder))).toEqual([])
 })

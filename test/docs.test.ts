@@ -21,3 +21,24 @@ test('a table cell cannot break its row', () => {
   expect(rows.length).toBeGreaterThan(60)
   expect(columns.filter((count) => ![3, 4, 5].includes(count))).toEqual([])
 })
+
+test('docs/dependencies.md has every direct dependency with its version', () => {
+  const read = (name: string): string => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')
+  const manifest = JSON.parse(read('package.json')) as Record<'dependencies' | 'devDependencies', Record<string, string>>
+  const page = read('docs/dependencies.md')
+
+  const missing = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })
+    .map(([name, version]) => `| ${name} | ${version} |`)
+    .filter((row) => !page.includes(row))
+
+  expect(missing).toEqual([])
+})
+
+test('the snippets in the README are those of docs/reverse-proxy.md, which are tried', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  const page = readFileSync(new URL('../docs/reverse-proxy.md', import.meta.url), 'utf8')
+  const snippets = [...page.matchAll(/<!-- snippet: (?!trusted)[a-z-]+ -->\s*(```[a-z]+\n[\s\S]*?\n```)/g)]
+
+  expect(snippets.length).toBe(5)
+  expect(snippets.filter((match) => !readme.includes(match[1] ?? '?')).map((match) => match[0])).toEqual([])
+})

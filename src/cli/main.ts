@@ -35,8 +35,9 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 function describe(error: unknown): string {
-  if (error instanceof HarpError)
+  if (error instanceof HarpError) {
     return `ERROR: ${error.message}${error.fix === undefined ? '' : `; ${error.fix}`} [${error.code}]`
+  }
   return `ERROR: ${errorMessage(error)}`
 }
 

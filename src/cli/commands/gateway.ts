@@ -28,15 +28,12 @@ export async function runGateway(options: GatewayCommandOptions): Promise<void> 
     printLine('Configuration is valid.')
     return
   }
-  // A signal during the start ends it too: it is remembered until there is something to stop.
+  // A signal during the start counts too: it is remembered until there is something to stop.
+  const { promise: stopAsked, resolve: askStop } = Promise.withResolvers<undefined>()
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(signal, () => askStop(undefined))
   let gateway: Gateway | null = null
-  let isStopping = false
-  const stop = (): void => {
-    isStopping = true
-    void gateway?.stop()
-  }
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(signal, stop)
   process.on('SIGHUP', () => gateway?.reload())
   gateway = await startGateway({ config, log: createLogger(config.logLevel), version: options.version })
-  if (isStopping) await gateway.stop()
+  await stopAsked
+  await gateway.stop()
 }

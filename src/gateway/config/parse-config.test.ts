@@ -50,7 +50,7 @@ test('the shared key and the URL are enough, and everything else has the documen
       bodyMs: 30_000,
       serverMs: 1_800_000,
       tunnelMs: 1_800_000,
-      drainMs: 10_000,
+      drainMs: 8_000,
     },
     sessionLifetimeMs: 3000,
     bans: { count: 10, windowMs: 300_000, response: 'drop', counting: 'all', ipv6PrefixBits: 64 },

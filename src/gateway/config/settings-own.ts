@@ -36,7 +36,7 @@ export const ownSettings = {
   },
   HARP_TIMEOUT_DRAIN: {
     kind: 'duration',
-    default: '10s',
+    default: '8s',
     zero: 'immediate',
     part: 'gateway',
     description:

@@ -90,9 +90,14 @@ export class Http1Front implements FrontStream, Deadline {
     return this.#phase === 'head' && !this.#heads.isPartial
   }
 
+  get isTunnel(): boolean {
+    return this.#phase === 'tunnel'
+  }
+
   /** Shutdown: an idle connection is closed now, a busy one after its answer. */
   drain(): void {
-    if (this.isIdle) this.#socket.end()
+    // Not a half-close, which a peer that keeps its side open would answer only after our time is up.
+    if (this.isIdle) this.#socket.destroySoon()
   }
 
   destroy(): void {

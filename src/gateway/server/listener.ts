@@ -140,6 +140,13 @@ export class Listener {
     return this.#fronts.size + this.#sessions.size
   }
 
+  /** Those that a shutdown waits for: tunnels have no end of their own. */
+  get busyConnections(): number {
+    let busy = this.#sessions.size
+    for (const front of this.#fronts) if (!front.isTunnel) busy++
+    return busy
+  }
+
   destroy(): void {
     this.#server.close()
     for (const front of this.#fronts) front.destroy()

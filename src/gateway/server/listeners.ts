@@ -38,6 +38,10 @@ export class Listeners {
     return this.#http.openConnections + (this.#https?.openConnections ?? 0)
   }
 
+  get #busyConnections(): number {
+    return this.#http.busyConnections + (this.#https?.busyConnections ?? 0)
+  }
+
   get isDraining(): boolean {
     return this.#isDraining
   }
@@ -80,13 +84,13 @@ export class Listeners {
     this.#opening.catch(() => {})
   }
 
-  /** Stops accepting and waits until the last connection is gone or the time is up. */
+  /** Stops accepting, waits until the last request is answered or the time is up, then cuts the rest. */
   async drain(timeoutMs: number): Promise<void> {
     this.#isDraining = true
     this.#http.drain()
     this.#https?.drain()
     const deadline = performance.now() + timeoutMs
-    while (this.openConnections > 0 && performance.now() < deadline) await sleep(drainPollMs)
+    while (this.#busyConnections > 0 && performance.now() < deadline) await sleep(drainPollMs)
     this.destroy()
   }
 
