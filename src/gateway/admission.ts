@@ -1,8 +1,9 @@
+import { BoundedMap } from '../base/bounded-map.ts'
 import type { Secret } from '../base/secret.ts'
 import type { RequestHead } from '../codec/http1/request-head.ts'
 import type { Network } from '../net/address.ts'
 import type { BruteForce } from './access/brute-force.ts'
-import { clientAddress, type ClientAddress } from './access/client-address.ts'
+import { clientAddress, describePeer, type ClientAddress, type Peer } from './access/client-address.ts'
 import { decide, type AccessRequest, type Decision, type Facts, type Need } from './access/decision.ts'
 import { reasonCounts } from './access/reasons.ts'
 import { escapeNonAscii, splitTarget } from './access/request-path.ts'
@@ -31,12 +32,15 @@ export interface Admitted {
   readonly decision: Decision
 }
 
+const maxPeers = 4_096
+
 /**
  * Runs the pure decision and fetches the facts it asks for. Answers at once when every fact is cached,
  * which is the common case; records the failure that a decision charges.
  */
 export class Admission {
   readonly #options: AdmissionOptions
+  readonly #peers = new BoundedMap<string, Peer>({ maxEntries: maxPeers, now: () => 0 })
 
   constructor(options: AdmissionOptions) {
     this.#options = options
@@ -44,7 +48,7 @@ export class Admission {
 
   admit(head: RequestHead, fields: RequestFields, peer: string): Admitted | Promise<Admitted> {
     const { bruteForce, sharedKey, trustedProxies } = this.#options
-    const client = clientAddress(peer, fields, trustedProxies)
+    const client = clientAddress(this.#describe(peer), fields, trustedProxies)
     const target = splitTarget(escapeNonAscii(head.target))
     const request: AccessRequest = {
       method: head.method,
@@ -64,6 +68,14 @@ export class Admission {
   /** Records a failure of an address unless it is a trusted proxy's own. */
   recordFailure(client: ClientAddress): void {
     if (!client.isTrustedProxy) this.#options.bruteForce.recordFailure(client.address)
+  }
+
+  #describe(peer: string): Peer {
+    const known = this.#peers.get(peer)
+    if (known !== undefined) return known
+    const described = describePeer(peer, this.#options.trustedProxies)
+    this.#peers.set(peer, described)
+    return described
   }
 
   #conclude(client: ClientAddress, target: { path: string; query: string }, decision: Decision): Admitted {

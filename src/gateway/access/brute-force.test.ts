@@ -77,8 +77,9 @@ test('a count of zero bans everybody, as with the original', () => {
 test('a hundred thousand addresses keep the table at its limit, and the newest are still counted', () => {
   const { bruteForce } = setup({ count: 1 })
 
-  for (let index = 0; index < 100_000; index++)
+  for (let index = 0; index < 100_000; index++) {
     bruteForce.recordFailure(`10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`)
+  }
 
   expect(bruteForce.size).toBe(1_000)
   expect(bruteForce.isBanned('10.1.134.159')).toBe(true)

@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest'
 import { parseNetwork, type Network } from '../../net/address.ts'
-import { clientAddress } from './client-address.ts'
+import {
+  clientAddress as ofPeer,
+  describePeer,
+  type ClientAddress,
+  type ForwardedFor,
+} from './client-address.ts'
 
 function networks(...texts: string[]): Network[] {
   return texts.map((text) => {
@@ -10,9 +15,13 @@ function networks(...texts: string[]): Network[] {
   })
 }
 
+function clientAddress(peer: string, headers: ForwardedFor, proxies: readonly Network[]): ClientAddress {
+  return ofPeer(describePeer(peer, proxies), headers, proxies)
+}
+
 const trusted = networks('127.0.0.0/8', '::1', '10.0.0.0/24')
 
-test.each([
+const cases: [string, string | undefined, string | undefined, string, string][] = [
   ['9.9.9.9', undefined, undefined, '9.9.9.9', 'an untrusted peer is itself'],
   ['9.9.9.9', '1.1.1.1', '2.2.2.2', '9.9.9.9', 'row 75: headers of an untrusted peer are ignored'],
   ['127.0.0.1', '1.1.1.1', undefined, '1.1.1.1', 'a trusted proxy names the client'],
@@ -35,9 +44,14 @@ test.each([
   ['::ffff:127.0.0.1', '1.1.1.1', undefined, '1.1.1.1', 'IPv4-mapped peers are IPv4'],
   ['::1', '1.1.1.1', undefined, '1.1.1.1', 'IPv6 proxies are trusted'],
   ['127.0.0.1', 'junk', 'junk', '127.0.0.1', 'nothing usable leaves the peer'],
-])('peer %s, X-Forwarded-For %s, X-Real-IP %s: %s (%s)', (peer, xForwardedFor, xRealIp, expected) => {
-  expect(clientAddress(peer, { xForwardedFor, xRealIp }, trusted).address).toBe(expected)
-})
+]
+
+test.each(cases)(
+  'peer %s, X-Forwarded-For %s, X-Real-IP %s: %s (%s)',
+  (peer, xForwardedFor, xRealIp, expected) => {
+    expect(clientAddress(peer, { xForwardedFor, xRealIp }, trusted).address).toBe(expected)
+  },
+)
 
 test('only a proxy speaking for itself is exempt from bans', () => {
   expect(

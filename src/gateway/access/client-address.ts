@@ -13,22 +13,29 @@ export interface ClientAddress {
   readonly isTrustedProxy: boolean
 }
 
+/** The TCP peer, looked at once per address rather than once per request. */
+export interface Peer {
+  /** Canonical text. */
+  readonly address: string
+  readonly isTrusted: boolean
+}
+
+export function describePeer(address: string, trusted: readonly Network[]): Peer {
+  const canonical = canonicalAddress(address) ?? address
+  return { address: canonical, isTrusted: isInNetworks(canonical, trusted) }
+}
+
 /**
  * Who is behind a TCP peer. Headers count only from a trusted proxy; the chain is walked from the right
  * past trusted proxies, so that what a client wrote itself never counts (W9). An element that is no address
  * ends the walk: then X-Real-IP, then the peer.
  */
-export function clientAddress(
-  peer: string,
-  headers: ForwardedFor,
-  trusted: readonly Network[],
-): ClientAddress {
-  const peerAddress = canonicalAddress(peer) ?? peer
-  if (!isInNetworks(peerAddress, trusted)) return { address: peerAddress, isTrustedProxy: false }
+export function clientAddress(peer: Peer, headers: ForwardedFor, trusted: readonly Network[]): ClientAddress {
+  if (!peer.isTrusted) return { address: peer.address, isTrustedProxy: false }
   const forwarded =
     walkChain(headers.xForwardedFor, trusted) ?? canonicalForwardedAddress(headers.xRealIp?.trim() ?? '')
-  const address = forwarded ?? peerAddress
-  return { address, isTrustedProxy: isInNetworks(address, trusted) && address === peerAddress }
+  const address = forwarded ?? peer.address
+  return { address, isTrustedProxy: address === peer.address }
 }
 
 function walkChain(xForwardedFor: string | undefined, trusted: readonly Network[]): string | undefined {
