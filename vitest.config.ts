@@ -12,7 +12,11 @@ export default defineConfig({
     reporters: ['default', new SkipReporter()],
     maxWorkers: 2,
     projects: [
-      suite('unit', ['src/**/*.test.ts', 'test/*.test.ts', 'test/support/*.test.ts', 'test/fuzz/**/*.test.ts'], 20_000),
+      suite(
+        'unit',
+        ['src/**/*.test.ts', 'test/*.test.ts', 'test/support/*.test.ts', 'test/fuzz/**/*.test.ts'],
+        20_000,
+      ),
       suite('conformance', ['test/conformance/**/*.test.ts'], 30_000),
       suite('integration', ['test/integration/**/*.test.ts'], 30_000),
       suite('load', ['test/load/**/*.test.ts'], 120_000),

@@ -59,8 +59,9 @@ test('the environment is read in one file, and nothing exits or prints outside t
   const broken: string[] = []
   for (const { file, text } of sources()) {
     const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
-    if (/process\.env/.test(code) && !/^\w+\/config\/env\.ts$/.test(file))
+    if (/process\.env/.test(code) && !/^\w+\/config\/env\.ts$/.test(file)) {
       broken.push(`${file} reads process.env`)
+    }
     if (/process\.exit\(/.test(code)) broken.push(`${file} exits`)
     if (/\bconsole\./.test(code) && file !== 'cli/output.ts') broken.push(`${file} prints`)
     if (/node:child_process/.test(code)) broken.push(`${file} starts processes`)

@@ -56,7 +56,7 @@ test('fifty first requests make one call, which carries the key (row 50)', async
 
   const pending = Array.from({ length: 50 }, () => directory.find('foo'))
   calls[0]?.answer(ok(meta))
-  const lookups = await Promise.all(pending)
+  const lookups = await Promise.all(pending.map(async (each) => each))
 
   expect(calls.map((call) => [call.path, call.key])).toEqual([
     ['/index.php/apps/app_api/harp/exapp-meta?appId=foo', 'sekret'],

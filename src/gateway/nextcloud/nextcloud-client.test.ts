@@ -27,7 +27,7 @@ async function setup(listener: http.RequestListener, options: Partial<typeof nex
 
 test('the path is appended to the base URL and any status is an answer', async () => {
   const { client } = await setup((request, response) => {
-    response.writeHead(418).end(`${request.url} ${request.headers['x-a']}`)
+    response.writeHead(418).end(`${request.url} ${String(request.headers['x-a'])}`)
   })
 
   expect(await client.get('/index.php/x?a=b', { 'x-a': 'y' })).toEqual({

@@ -66,7 +66,7 @@ test('another app, cookie or Authorization is another session (row 34, W18)', as
 test('concurrent requests of one session share one call', async () => {
   const { directory, calls } = setup({ lifetimeMs: 0 })
 
-  await Promise.all(Array.from({ length: 20 }, () => directory.find('foo', credentials('a=1'))))
+  await Promise.all(Array.from({ length: 20 }, async () => directory.find('foo', credentials('a=1'))))
 
   expect(calls.length).toBe(1)
 })

@@ -1,0 +1,23 @@
+import type { ProfileName } from './profiles.ts'
+import type { Scene } from './scene.ts'
+
+/**
+ * One case of the gateway's contract as a black-box test: it talks to a running gateway over sockets only and
+ * throws when the gateway behaves otherwise. Rows share a gateway and run side by side, so each one takes its
+ * own app, client address and session from the scene.
+ */
+export interface Row {
+  /** The contract's number, `W<n>` for a weakness that is fixed, `T<n>` for the data path. */
+  readonly row: number | `${'W' | 'T'}${number}`
+  readonly title: string
+  readonly profile: ProfileName
+  readonly timeoutMs?: number
+  run(scene: Scene): Promise<void>
+}
+
+/** A row whose part of the gateway does not exist yet; `probe` must answer 501 with a text until it does. */
+export interface PendingRow {
+  readonly row: number
+  readonly title: string
+  readonly probe?: { readonly method: string; readonly target: string }
+}
