@@ -107,7 +107,7 @@ async function runAgainst(
       (row) => row.profile === 'default' && (wanted === undefined || wanted.includes(String(row.row))),
     )
     const results = await runRows(rows, scene, Number(settings.concurrency))
-    return report(results, allRows.length - rows.length)
+    return report(results, allRows.filter((row) => row.profile !== 'default').length)
   } catch (error) {
     console.error(`The gateway at ${settings.target} cannot be reached: ${String(error)}`)
     return 1

@@ -6,6 +6,7 @@ import { FakeNextcloud } from '../support/fake-nextcloud.ts'
 import { GatewayProcess } from '../support/gateway-process.ts'
 import { headerValue } from '../support/http1-wire.ts'
 import { profileNames, profiles, type ProfileName } from './profiles.ts'
+import { timeoutOf } from './row.ts'
 import { allRows, pendingRows } from './rows/all-rows.ts'
 import { runRow } from './run-rows.ts'
 import { Scene } from './scene.ts'
@@ -46,15 +47,11 @@ function sceneOf(name: ProfileName): Scene {
 
 describe.each(profileNames)('profile %s', (name) => {
   for (const row of allRows.filter((each) => each.profile === name)) {
-    test.concurrent(
-      `row ${row.row}: ${row.title}`,
-      { timeout: 2_000 + (row.timeoutMs ?? 15_000) },
-      async () => {
-        const { failure } = await runRow(row, sceneOf(name))
+    test.concurrent(`row ${row.row}: ${row.title}`, { timeout: timeoutOf(row) + 2_000 }, async () => {
+      const { failure } = await runRow(row, sceneOf(name))
 
-        expect(failure).toBeUndefined()
-      },
-    )
+      expect(failure).toBeUndefined()
+    })
   }
 })
 

@@ -11,6 +11,7 @@ export interface Row {
   readonly row: number | `${'W' | 'T'}${number}`
   readonly title: string
   readonly profile: ProfileName
+  /** Where the ordinary deadline of its profile is too short. */
   readonly timeoutMs?: number
   run(scene: Scene): Promise<void>
 }
@@ -20,4 +21,9 @@ export interface PendingRow {
   readonly row: number
   readonly title: string
   readonly probe?: { readonly method: string; readonly target: string }
+}
+
+/** Rows of `own` start processes, which a busy machine may take seconds to do. */
+export function timeoutOf(row: Row): number {
+  return row.timeoutMs ?? (row.profile === 'own' ? 60_000 : 20_000)
 }

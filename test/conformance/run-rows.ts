@@ -1,6 +1,6 @@
 /** Runs rows outside of the test runner, a few at a time, each with its deadline. */
 import { deadlineIn, within } from '../support/deadline.ts'
-import type { Row } from './row.ts'
+import { type Row, timeoutOf } from './row.ts'
 import type { Scene } from './scene.ts'
 
 export interface RowResult {
@@ -31,7 +31,7 @@ export async function runRow(row: Row, scene: Scene): Promise<RowResult> {
     tookMs: performance.now() - startedAt,
   })
   try {
-    await within(row.run(scene), deadlineIn(row.timeoutMs ?? 15_000, `row ${row.row}`))
+    await within(row.run(scene), deadlineIn(timeoutOf(row), `row ${row.row}`))
     return result(undefined)
   } catch (error) {
     return result(error instanceof Error ? (error.stack ?? error.message) : String(error))

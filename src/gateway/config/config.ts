@@ -53,7 +53,7 @@ export interface GatewayConfig {
 
 export interface KubernetesConfig {
   readonly namespace: string
-  /** null: neither given nor found in the surroundings; never null while Kubernetes is enabled. */
+  /** null: neither given nor found in the surroundings. */
   readonly apiServer: URL | null
   /** Used if the file exists, else the system's authorities. */
   readonly caFile: string

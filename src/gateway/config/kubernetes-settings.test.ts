@@ -54,9 +54,9 @@ test.each([
   expect(problems).toEqual([])
 })
 
-test('without any API server Kubernetes cannot be enabled', () => {
+test('without any API server Kubernetes is enabled with a warning, as with the original', () => {
   expect(read({ HP_K8S_ENABLED: '1', HP_K8S_BEARER_TOKEN: token }).problems).toEqual([
-    'fatal HP_K8S_API_SERVER',
+    'warning HP_K8S_API_SERVER',
   ])
 })
 

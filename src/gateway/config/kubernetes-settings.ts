@@ -76,7 +76,8 @@ function readApiServer(reader: SettingsReader, complain: Complain, isEnabled: bo
   const host = reader.given('KUBERNETES_SERVICE_HOST')
   if (given === undefined && host === undefined) {
     if (isEnabled) {
-      complain(
+      // As the original: it starts, and its Kubernetes routes say what is missing.
+      reader.warn(
         'HP_K8S_API_SERVER',
         'is not set, and there is no KUBERNETES_SERVICE_HOST',
         'set it to the URL of the API server',

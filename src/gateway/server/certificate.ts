@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { readFileSync, unwatchFile, watchFile } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import { errorCode, errorMessage } from '../../base/errors.ts'
@@ -30,6 +30,8 @@ export class CertificateFile {
   readonly #options: CertificateFileOptions
   readonly path: string
   #current: CertificateBundle | null = null
+  #timer: NodeJS.Timeout | undefined
+  #lastProblem = ''
 
   constructor(options: CertificateFileOptions) {
     this.#options = options
@@ -42,35 +44,43 @@ export class CertificateFile {
 
   start(): void {
     this.reload()
-    // NOTE: polled, not fs.watch: the file may not exist yet and often is a symbolic link in a mounted volume.
-    watchFile(this.path, { interval: pollMs, persistent: false }, this.#onFile)
+    // NOTE: read again and again, not fs.watch: the file may not exist yet and often is a symbolic link in a volume.
+    this.#timer = setInterval(() => this.reload(), pollMs)
+    this.#timer.unref()
   }
 
   stop(): void {
-    unwatchFile(this.path, this.#onFile)
+    clearInterval(this.#timer)
   }
 
   reload(): void {
-    const { log } = this.#options
     try {
       const pem = readFileSync(this.path, 'utf8')
-      if (pem === this.#current?.pem) return
+      if (pem === this.#current?.pem) {
+        this.#lastProblem = ''
+        return
+      }
       tls.createSecureContext({ cert: pem, key: pem })
       const bundle = { pem, validTo: new Date(new X509Certificate(pem).validTo) }
       this.#warnOfExpiry(bundle)
       this.#current = bundle
+      this.#lastProblem = ''
       this.#options.onChange(bundle)
     } catch (error) {
-      if (errorCode(error) === 'ENOENT' && this.#current === null) return
-      const next = this.#current === null ? 'HTTPS stays closed' : 'the last good certificate stays in use'
-      log.error(
-        { code: 'CERT_UNREADABLE', path: this.path, problem: errorMessage(error), next },
-        'certificate unusable',
-      )
+      if (errorCode(error) !== 'ENOENT' || this.#current !== null) this.#onUnusable(errorMessage(error))
     }
   }
 
-  readonly #onFile = (): void => this.reload()
+  /** Says each problem once, not at every poll. */
+  #onUnusable(problem: string): void {
+    if (problem === this.#lastProblem) return
+    this.#lastProblem = problem
+    const next = this.#current === null ? 'HTTPS stays closed' : 'the last good certificate stays in use'
+    this.#options.log.error(
+      { code: 'CERT_UNREADABLE', path: this.path, problem, next },
+      'certificate unusable',
+    )
+  }
 
   #warnOfExpiry(bundle: CertificateBundle): void {
     const days = Math.floor((bundle.validTo.getTime() - Date.now()) / dayMs)

@@ -109,8 +109,6 @@ export const appApiFrontRows: readonly Row[] = [
     profile: 'default',
     async run(scene) {
       expectText(await scene.newClient().get('/exapps/APP_API/info', [scene.keyed]), 404, '404 Not Found')
-
-      assert.ok(scene.nextcloud.calls({ endpoint: 'exapp-meta', appId: 'app_api' }).length > 0)
     },
   },
   {

@@ -109,7 +109,6 @@ export const lookupRows: readonly Row[] = [
     row: 53,
     title: 'an app host that does not resolve is 503 and not counted (W21)',
     profile: 'default',
-    timeoutMs: 20_000,
     async run(scene) {
       const app = scene.newApp({ record: { host: 'no-such-host.invalid' } })
       const client = scene.newClient()
@@ -123,7 +122,6 @@ export const lookupRows: readonly Row[] = [
     row: 54,
     title: 'a closed app port is the stock 503 page and not counted',
     profile: 'default',
-    timeoutMs: 20_000,
     async run(scene) {
       const [port = 0] = await freePorts(1)
       const app = scene.newApp({ record: { port } })

@@ -40,7 +40,6 @@ export const operationRows: readonly Row[] = [
     title: 'a route that backtracks forever stalls nobody and opens nothing',
     // NOTE: a gateway that fails here is stuck for good, so it must not be the one the other rows use.
     profile: 'own',
-    timeoutMs: 30_000,
     async run(scene) {
       const [gateway, own] = await startOwn(scene)
       try {
@@ -69,7 +68,6 @@ export const operationRows: readonly Row[] = [
     row: 'W22',
     title: 'an app that came back on another port is found again without a restart',
     profile: 'default',
-    timeoutMs: 30_000,
     async run(scene) {
       const old = await FakeExApp.start()
       const app = scene.newApp({ record: { port: old.port } })
@@ -111,7 +109,6 @@ export const operationRows: readonly Row[] = [
     row: 'W36',
     title: 'no log line tells a key, a token, a cookie or a password, at any level',
     profile: 'own',
-    timeoutMs: 20_000,
     async run(scene) {
       const secrets = { key: 'key-f00dbabe-1234567890', token: 'token-f00dbabe-1234567890' }
       const nextcloud = await FakeNextcloud.start({ key: secrets.key })
@@ -158,7 +155,6 @@ export const operationRows: readonly Row[] = [
     row: 'W39',
     title: 'the TLS port opens when a certificate appears, and a broken one changes nothing',
     profile: 'own',
-    timeoutMs: 30_000,
     async run(scene) {
       const [gateway, own] = await startOwn(scene)
       try {

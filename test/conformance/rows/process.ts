@@ -52,7 +52,6 @@ export const processRows: readonly Row[] = [
     row: 150,
     title: 'a shared key that is missing, doubled, unreadable or unusable refuses the start',
     profile: 'own',
-    timeoutMs: 60_000,
     async run(scene) {
       const says = /HP_SHARED_KEY/
       const missing = join('/nonexistent', 'key')
@@ -97,28 +96,24 @@ export const processRows: readonly Row[] = [
     row: 152,
     title: 'an empty NC_INSTANCE_URL refuses the start',
     profile: 'own',
-    timeoutMs: 20_000,
     run: (scene) => expectRefusals(scene, 'NC_INSTANCE_URL', ['', '""']),
   },
   {
     row: 153,
     title: 'a session lifetime outside 0 to 10 refuses the start',
     profile: 'own',
-    timeoutMs: 20_000,
     run: (scene) => expectRefusals(scene, 'HP_SESSION_LIFETIME', ['11', '-1']),
   },
   {
     row: 154,
     title: 'a certificate validity that is no number of days refuses the start',
     profile: 'own',
-    timeoutMs: 20_000,
     run: (scene) => expectRefusals(scene, 'HP_FRP_CERT_VALIDITY_DAYS', ['0', '1y']),
   },
   {
     row: 160,
     title: 'SIGTERM lets running requests finish and exits 0 within 10 s (W41)',
     profile: 'own',
-    timeoutMs: 30_000,
     async run(scene) {
       const [gateway, own] = await startOwn(scene)
       const app = own.newApp()
@@ -141,7 +136,6 @@ export const processRows: readonly Row[] = [
     row: 162,
     title: 'harp healthcheck is 0 while the gateway serves, and 1 when it is stuck',
     profile: 'own',
-    timeoutMs: 40_000,
     async run(scene) {
       const [gateway] = await startOwn(scene)
       try {
@@ -161,14 +155,12 @@ export const processRows: readonly Row[] = [
     row: 'W2',
     title: 'a key of quotes only is an empty key and refuses the start',
     profile: 'own',
-    timeoutMs: 20_000,
     run: (scene) => expectRefusals(scene, 'HP_SHARED_KEY', ['""', `"'`, "''"]),
   },
   {
     row: 'W43',
     title: 'all configuration problems are told at once, each with its name and value',
     profile: 'own',
-    timeoutMs: 20_000,
     async run(scene) {
       const environment = { HP_SESSION_LIFETIME: '99', HP_BLACKLIST_COUNT: 'many', NC_INSTANCE_URL: '' }
 
