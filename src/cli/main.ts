@@ -26,6 +26,43 @@ export async function main(argv: readonly string[]): Promise<void> {
       await runDemo({ port: options.port, version: packageVersion() })
     })
 
+  program
+    .command('doctor')
+    .description('walk reverse proxy, gateway, Nextcloud and app, and name what is broken with the fix')
+    .option('--url <url>', "Nextcloud's public URL, to look through the reverse proxy")
+    .option('--app <id>', 'an installed ExApp, to look at the last hop')
+    .option('--json', 'one JSON value')
+    .action(async (options: { url?: string; app?: string; json?: boolean }) => {
+      const { doctor } = await import('./commands/doctor.ts')
+      const { url, app } = options
+      await doctor({ url, app, json: options.json === true, version: packageVersion() })
+    })
+
+  const bans = program
+    .command('bans')
+    .description('addresses that the running gateway does not answer, after too many failures')
+    .option('--json', 'one JSON value')
+    .action(async (options: { json?: boolean }) => {
+      const { listBans } = await import('./commands/bans.ts')
+      await listBans({ json: options.json === true })
+    })
+  bans
+    .command('lift')
+    .description('end the ban of an address, or of an IPv6 prefix as listed')
+    .argument('<address>')
+    .action(async (address: string) => {
+      const { liftBan } = await import('./commands/bans.ts')
+      await liftBan(address)
+    })
+
+  program
+    .command('healthcheck')
+    .description('exit 0 when the gateway of this environment answers; for containers')
+    .action(async () => {
+      const { runHealthcheck } = await import('./commands/healthcheck.ts')
+      await runHealthcheck()
+    })
+
   try {
     await program.parseAsync([...argv])
   } catch (error) {

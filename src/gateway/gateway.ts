@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { systemClock } from '../base/clock.ts'
 import { DeadlineSweeper } from '../base/deadlines.ts'
 import { errorMessage } from '../base/errors.ts'
@@ -5,10 +6,12 @@ import type { Logger } from '../base/logger.ts'
 import { Metrics } from '../base/metrics.ts'
 import { formatHostPort, type HostPort } from '../net/address.ts'
 import { BruteForce } from './access/brute-force.ts'
+import { Operations } from './admin/operations.ts'
 import { Admission } from './admission.ts'
 import type { GatewayConfig } from './config/config.ts'
 import { ControlApi } from './control/control-api.ts'
 import { controlRoutes } from './control/control-routes.ts'
+import { Diagnostics } from './control/diagnostics.ts'
 import { AppDirectory } from './nextcloud/app-directory.ts'
 import { NextcloudClient, nextcloudClientDefaults } from './nextcloud/nextcloud-client.ts'
 import { SessionDirectory } from './nextcloud/session-directory.ts'
@@ -97,12 +100,20 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }),
     log.child('control'),
   )
+  const instance = randomUUID()
   const handler = new RequestHandler({
     admission,
     apps,
     resolver,
     bruteForce,
     control,
+    diagnostics: new Diagnostics({
+      version: options.version,
+      instance,
+      trustedProxies: config.trustedProxies,
+      isBanned: (address) => bruteForce.isBanned(address),
+      clock,
+    }),
     forward: { pool, clock, sweeper, serverTimeoutMs: timeouts.serverMs, tunnelTimeoutMs: timeouts.tunnelMs },
     events: new RequestEvents(metrics, log.child('access')),
     clock,
@@ -150,9 +161,23 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     log: log.child('certificate'),
     onChange: (bundle) => listeners.useCertificate(bundle),
   })
+  const operations = new Operations({
+    config,
+    version: options.version,
+    instance,
+    log,
+    clock,
+    metrics,
+    bruteForce,
+    apps,
+    limits,
+    listeners,
+    certificate,
+  })
 
   const release = (): void => {
     clearInterval(evict)
+    operations.stop()
     certificate.stop()
     listeners.destroy()
     pool.stop()
@@ -161,6 +186,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     metrics.stop()
   }
   try {
+    await operations.start()
     await listeners.start()
     certificate.start()
     await listeners.settled()
@@ -179,7 +205,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
   return {
     httpAddress: listeners.httpAddress,
-    adminAddress: null,
+    adminAddress: operations.adminAddress,
     reload: () => certificate.reload(),
     stop: () => (stopping ??= stop()),
   }

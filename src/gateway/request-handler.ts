@@ -8,6 +8,7 @@ import type { Admission, Admitted } from './admission.ts'
 import { collectBody } from './control/collect-body.ts'
 import type { ControlApi } from './control/control-api.ts'
 import { engineNotYet } from './control/control-routes.ts'
+import type { Diagnostics } from './control/diagnostics.ts'
 import type { AppDirectory } from './nextcloud/app-directory.ts'
 import { ForwardExchange, type ForwardContext } from './proxy/forward-exchange.ts'
 import type { FrontStream } from './proxy/front-stream.ts'
@@ -24,6 +25,7 @@ export interface RequestHandlerOptions {
   readonly resolver: Resolver
   readonly bruteForce: BruteForce
   readonly control: ControlApi
+  readonly diagnostics: Diagnostics
   readonly forward: ForwardContext
   readonly events: RequestEvents
   readonly clock: Clock
@@ -148,6 +150,10 @@ export class RequestHandler {
 
   async #control(arrived: Arrived, admitted: Admitted, path: string): Promise<void> {
     const { front, head } = arrived
+    const { client } = admitted
+    const onEnd = (status: number): void =>
+      this.#end(arrived, admitted, status === 0 ? 'client-gone' : 'answered', status)
+    if (this.#options.diagnostics.handle({ front, head, client, path, onEnd })) return
     const response = await this.#options.control.handle({
       method: head.method,
       path,

@@ -56,7 +56,10 @@ export async function startDemoGateway(
       systemFiles,
     )
     if (config === null) {
-      throw new HarpError('CONFIG_INVALID', problems.map((each) => `${each.name}: ${each.message}`).join('; '))
+      throw new HarpError(
+        'CONFIG_INVALID',
+        problems.map((each) => `${each.name}: ${each.message}`).join('; '),
+      )
     }
     const gateway = await startGateway({ config, log, version })
     return {
@@ -75,5 +78,7 @@ export async function startDemoGateway(
 function parsePort(text: string): number {
   const port = Number(text)
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
-  throw new HarpError('CONFIG_INVALID', `--port ${text}: not a port number`, { fix: 'give a number from 1 to 65535' })
+  throw new HarpError('CONFIG_INVALID', `--port ${text}: not a port number`, {
+    fix: 'give a number from 1 to 65535',
+  })
 }

@@ -1,3 +1,4 @@
+import { ExtensionState, nextExtensionState } from './chunk-extension.ts'
 import { Http1Error } from './errors.ts'
 import { parseFields, refuseControlCharacters, type Fields } from './fields.ts'
 import type { Http1Limits } from './limits.ts'
@@ -11,6 +12,7 @@ const State = {
   dataLineFeed: 5,
   trailers: 6,
   done: 7,
+  failed: 8,
 } as const
 type State = (typeof State)[keyof typeof State]
 
@@ -20,18 +22,27 @@ const SEMICOLON = 0x3b
 const maxSizeDigits = 13
 const noTrailers: Fields = []
 
+/** RFC 9110 section 6.5.1: fields that decide framing, routing or the connection come too late in a trailer. */
+const neverInTrailers = new Set(
+  'content-length transfer-encoding host connection keep-alive proxy-connection te trailer upgrade expect'.split(
+    ' ',
+  ),
+)
+
 /**
  * Strict chunked framing (RFC 9112 section 7.1) over bytes that arrive in any pieces. The caller either
  * forwards the validated bytes as they are (up to `rawEnd`) or takes the data ranges, and gets the trailer
- * fields parsed, so that it can filter them.
+ * fields parsed, so that it can filter them. After an error it refuses everything.
  */
 export class ChunkedDecoder {
   readonly #limits: Http1Limits
   #state: State = State.size
   #size = 0
   #digits = 0
+  #extension: ExtensionState = ExtensionState.nameStart
   #extensionBytes = 0
   #trailerText = ''
+  #trailerLine = ''
   #rawEnd = 0
 
   constructor(limits: Http1Limits) {
@@ -55,6 +66,15 @@ export class ChunkedDecoder {
    * unless the body ended earlier. `onData` gets each range of data. Throws Http1Error.
    */
   feed(chunk: Buffer, start: number, onData?: (from: number, to: number) => void): number {
+    try {
+      return this.#feed(chunk, start, onData)
+    } catch (error) {
+      this.#state = State.failed
+      throw error
+    }
+  }
+
+  #feed(chunk: Buffer, start: number, onData?: (from: number, to: number) => void): number {
     let at = start
     this.#rawEnd = start
     const end = chunk.length
@@ -98,6 +118,8 @@ export class ChunkedDecoder {
           break
         case State.done:
           return at
+        case State.failed:
+          throw new Http1Error('HTTP_CHUNK', 'bytes after a malformed chunk')
       }
       if (this.#state < State.trailers) this.#rawEnd = at
     }
@@ -112,19 +134,24 @@ export class ChunkedDecoder {
       return
     }
     if (this.#digits === 0) throw new Http1Error('HTTP_CHUNK', 'chunk without a size')
-    if (byte === CR) this.#state = State.sizeLineFeed
-    else if (byte === SEMICOLON) this.#state = State.extension
-    else throw new Http1Error('HTTP_CHUNK', 'malformed chunk size')
+    if (byte === CR) {
+      this.#state = State.sizeLineFeed
+    } else if (byte === SEMICOLON) {
+      this.#state = State.extension
+      this.#extension = ExtensionState.nameStart
+      this.#countExtensionByte()
+    } else {
+      throw new Http1Error('HTTP_CHUNK', 'malformed chunk size')
+    }
   }
 
   #onExtensionByte(byte: number): void {
-    if (byte === CR) {
-      this.#state = State.sizeLineFeed
-      return
-    }
-    if ((byte < 0x20 && byte !== 0x09) || byte === 0x7f) {
-      throw new Http1Error('HTTP_CHUNK', 'control character in a chunk extension')
-    }
+    this.#extension = nextExtensionState(this.#extension, byte)
+    if (this.#extension === ExtensionState.ended) this.#state = State.sizeLineFeed
+    else this.#countExtensionByte()
+  }
+
+  #countExtensionByte(): void {
     if (++this.#extensionBytes > this.#limits.maxChunkExtensionBytes) {
       throw new Http1Error(
         'HTTP_CHUNK',
@@ -137,32 +164,36 @@ export class ChunkedDecoder {
     if (byte !== wanted) throw new Http1Error('HTTP_CHUNK', 'chunk not ended by CRLF')
   }
 
-  /** Collects the trailer section up to and with its empty line. */
+  /** Collects the trailer section up to and with its empty line; the limit is without that line. */
   #onTrailerBytes(chunk: Buffer, start: number): number {
-    let at = start
-    while (at < chunk.length) {
-      const lineFeed = chunk.indexOf(LF, at)
-      const to = lineFeed === -1 ? chunk.length : lineFeed + 1
-      this.#trailerText += chunk.toString('latin1', at, to)
-      at = to
-      if (this.#trailerText.length > this.#limits.maxHeadBytes) {
-        throw new Http1Error('HTTP_HEAD_TOO_LARGE', `trailers larger than ${this.#limits.maxHeadBytes} bytes`)
-      }
-      if (lineFeed === -1) return at
-      if (!this.#trailerText.endsWith('\r\n')) throw new Http1Error('HTTP_FIELD', 'bare LF in the trailers')
-      if (this.#trailerText === '\r\n' || this.#trailerText.endsWith('\r\n\r\n')) {
-        this.#finishTrailers()
-        return at
-      }
+    const lineFeed = chunk.indexOf(LF, start)
+    const end = lineFeed === -1 ? chunk.length : lineFeed + 1
+    const { maxHeadBytes } = this.#limits
+    if (this.#trailerText.length + this.#trailerLine.length + end - start > maxHeadBytes + 2) {
+      throw new Http1Error('HTTP_HEAD_TOO_LARGE', `trailers larger than ${maxHeadBytes} bytes`)
     }
-    return at
+    this.#trailerLine += chunk.toString('latin1', start, end)
+    if (lineFeed === -1) return end
+    if (!this.#trailerLine.endsWith('\r\n')) throw new Http1Error('HTTP_FIELD', 'bare LF in the trailers')
+    if (this.#trailerLine === '\r\n') this.#finishTrailers()
+    else this.#trailerText += this.#trailerLine
+    this.#trailerLine = ''
+    return end
   }
 
   #finishTrailers(): void {
-    const text = this.#trailerText.slice(0, -2)
-    refuseControlCharacters(text)
-    this.trailers = text === '' ? noTrailers : parseFields(text, 0, text.length, this.#limits)
+    const text = this.#trailerText
     this.#trailerText = ''
+    if (text !== '') {
+      refuseControlCharacters(text)
+      const fields = parseFields(text, 0, text.length, this.#limits)
+      for (let index = 0; index < fields.length; index += 2) {
+        if (neverInTrailers.has(fields[index] ?? '')) {
+          throw new Http1Error('HTTP_FIELD', `${fields[index]} in the trailers`)
+        }
+      }
+      this.trailers = fields
+    }
     this.#state = State.done
   }
 }

@@ -8,7 +8,7 @@ export const http1Errors = {
   },
   HTTP_FIELD: {
     summary:
-      'A header or trailer line breaks RFC 9112: a control character, a bare CR or LF, a folded line, a space before the colon, or no colon.',
+      'A header or trailer line breaks RFC 9112: a control character, a bare CR or LF, a folded line, a space before the colon, no colon, or a framing field among the trailers.',
     fix: 'Fix the program that writes the header; such lines are how request smuggling works, so they are never repaired.',
   },
   HTTP_FRAMING: {
@@ -20,12 +20,17 @@ export const http1Errors = {
     summary: 'An HTTP/1.1 request has no Host, several, or a malformed one.',
     fix: 'Send exactly one Host header.',
   },
+  HTTP_EXPECT: {
+    summary: 'A request has an Expect other than one `100-continue`.',
+    fix: 'Send `Expect: 100-continue` once, or no Expect: peers disagree on what any other value does to the body.',
+  },
   HTTP_HEAD_TOO_LARGE: {
     summary: 'The head (or trailer section) is larger or has more fields than the limit.',
     fix: 'Remove large cookies or headers; the limit is 15 KiB and 101 fields, as with the original.',
   },
   HTTP_CHUNK: {
-    summary: 'A chunked body breaks its framing: bad size, missing CRLF, or an oversized extension.',
+    summary:
+      'A chunked body breaks its framing: bad size, missing CRLF, or a malformed or oversized extension.',
     fix: 'Fix the program that writes the body.',
   },
 } as const satisfies Record<string, ErrorEntry>

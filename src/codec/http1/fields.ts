@@ -8,7 +8,10 @@ import type { Http1Limits } from './limits.ts'
 export type Fields = readonly string[]
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-const forbidden = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/
+const neverNominated = new Set(['close', 'keep-alive', 'content-length', 'transfer-encoding', 'host'])
+// Lines of printable bytes and tabs, each ended by CRLF. One pass without look-around: it runs on every head.
+const cleanLines = /^(?:[\t\x20-\x7e\x80-\xff]*\r\n)*$/
+const unsafeInValue = /[^\t\x20-\x7e\x80-\xff]/
 
 /** Spellings seen on every connection, so that the hot path neither validates nor lower-cases them again. */
 const knownNames = new Map<string, string>()
@@ -27,9 +30,12 @@ for (const name of [
   knownNames.set(name.toLowerCase(), name.toLowerCase())
 }
 
-/** Throws where `text` (a whole head or trailer section, Latin-1) has a control character, a bare CR or a bare LF. */
+/**
+ * Throws where `text` (a whole head or trailer section, Latin-1, each line with its CRLF) has a control
+ * character, a bare CR or a bare LF.
+ */
 export function refuseControlCharacters(text: string): void {
-  if (forbidden.test(text)) {
+  if (!cleanLines.test(text)) {
     throw new Http1Error('HTTP_FIELD', 'control character, bare CR or bare LF in the head')
   }
 }
@@ -52,17 +58,22 @@ export function parseFields(text: string, start: number, end: number, limits: Ht
       if (!token.test(rawName)) throw new Http1Error('HTTP_FIELD', 'malformed field name or folded line')
       name = rawName.toLowerCase()
     }
-    let from = colon + 1
-    let to = lineEnd
-    while (from < to && isBlank(text.charCodeAt(from))) from++
-    while (to > from && isBlank(text.charCodeAt(to - 1))) to--
     if (fields.length >= limits.maxFields * 2) {
       throw new Http1Error('HTTP_HEAD_TOO_LARGE', `more than ${limits.maxFields} fields`)
     }
-    fields.push(name, text.slice(from, to))
+    fields.push(name, trimmed(text, colon + 1, lineEnd))
     position = lineEnd + 2
   }
   return fields
+}
+
+/** The text between two offsets without surrounding blanks. Not `trim()`: that also takes U+00A0. */
+function trimmed(text: string, start: number, end: number): string {
+  let from = start
+  let to = end
+  while (from < to && isBlank(text.charCodeAt(from))) from++
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--
+  return text.slice(from, to)
 }
 
 function isBlank(code: number): boolean {
@@ -93,11 +104,18 @@ export function joinedValue(fields: Fields, name: string, separator = ', '): str
   return joined
 }
 
-/** Field lines as they go on the wire, each ended by CRLF. */
+/**
+ * Field lines as they go on the wire, each ended by CRLF. Throws Http1Error where a value would end its line or
+ * is no Latin-1: written as bytes, U+010A is a line feed.
+ */
 export function serializeFields(fields: Fields): string {
   let text = ''
   for (let index = 0; index < fields.length; index += 2) {
-    text += `${fields[index]}: ${fields[index + 1]}\r\n`
+    const value = fields[index + 1] ?? ''
+    if (unsafeInValue.test(value)) {
+      throw new Http1Error('HTTP_FIELD', `the value of ${fields[index]} cannot be written as a field`)
+    }
+    text += `${fields[index]}: ${value}\r\n`
   }
   return text
 }
@@ -108,6 +126,14 @@ export function listOptions(value: string): string[] {
   return value
     .toLowerCase()
     .split(',')
-    .map((each) => each.trim())
+    .map((each) => trimmed(each, 0, each.length))
     .filter((each) => each !== '')
+}
+
+/**
+ * The fields that connection options name. Content-Length, Transfer-Encoding and Host are left out: a peer
+ * that nominates them wants a hop to lose the framing or the routing of the message.
+ */
+export function nominatedFields(options: readonly string[]): string[] {
+  return options.filter((each) => !neverNominated.has(each))
 }

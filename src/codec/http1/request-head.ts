@@ -1,5 +1,12 @@
 import { Http1Error } from './errors.ts'
-import { isToken, listOptions, parseFields, refuseControlCharacters, type Fields } from './fields.ts'
+import {
+  isToken,
+  listOptions,
+  nominatedFields,
+  parseFields,
+  refuseControlCharacters,
+  type Fields,
+} from './fields.ts'
 import type { Http1Limits } from './limits.ts'
 
 /** How long a request body is (RFC 9112 section 6). */
@@ -16,7 +23,7 @@ export interface RequestHead {
   readonly fields: Fields
   readonly framing: RequestFraming
   readonly keepAlive: boolean
-  /** Lower-case connection options, without close and keep-alive. */
+  /** Lower-case connection options, without close, keep-alive, and the fields that no hop may drop. */
   readonly connectionOptions: readonly string[]
   /** Value of Upgrade where Connection nominates it, else null. */
   readonly upgrade: string | null
@@ -28,7 +35,8 @@ export const chunkedBody = { kind: 'chunked' } as const
 const noOptions: readonly string[] = []
 // Printable ASCII without space and `#`, and bytes above 0x7F, which the original re-encodes (row 18).
 const targetText = /^[!"$-~\x80-\xff]+$/
-const hostText = /^[A-Za-z0-9\-._~:[\]%!$&'()*+,;=]*$/
+// uri-host [ ":" port ] of RFC 3986, without user information; the name may be empty.
+const hostText = /^(?:[A-Za-z0-9\-._~%!$&'()*+,;=]*|\[[A-Za-z0-9\-._~%!$&'()*+,;=:]+\])(?::\d*)?$/
 const decimal = /^\d{1,15}$/
 
 /** Parses a complete head (see HeadCollector.take). Throws Http1Error: answer 400 and close. */
@@ -44,9 +52,15 @@ export function parseRequestHead(text: string, limits: Http1Limits): RequestHead
   const method = text.slice(0, methodEnd)
   const target = text.slice(methodEnd + 1, targetEnd)
   if (!isToken(method)) throw new Http1Error('HTTP_START_LINE', 'method is not a token')
+  // Both would end HTTP/1.1 framing on this connection: a tunnel, and the preface of HTTP/2.
+  if (method === 'CONNECT' || method === 'PRI') {
+    throw new Http1Error('HTTP_START_LINE', `${method} is not a request to an origin`)
+  }
   if (!targetText.test(target)) throw new Http1Error('HTTP_START_LINE', 'illegal character in the target')
   const fields = parseFields(text, lineEnd + 2, text.length, limits)
-  return interpret(method, target, minorVersion, fields)
+  const head = interpret(method, target, minorVersion, fields)
+  if (head.framing.kind === 'chunked') refuseTabbedCoding(text)
+  return head
 }
 
 function parseVersion(text: string, lineEnd: number): 0 | 1 {
@@ -84,7 +98,10 @@ function interpret(method: string, target: string, minorVersion: 0 | 1, fields: 
         upgrade = upgrade === null ? value : `${upgrade}, ${value}`
         break
       case 'expect':
-        expectsContinue = value.toLowerCase() === '100-continue'
+        if (expectsContinue || value.toLowerCase() !== '100-continue') {
+          throw new Http1Error('HTTP_EXPECT', 'Expect is not one 100-continue')
+        }
+        expectsContinue = true
         break
       default:
     }
@@ -103,9 +120,8 @@ function interpret(method: string, target: string, minorVersion: 0 | 1, fields: 
     fields: origin.authority === null ? fields : replaceHost(fields, origin.authority),
     framing,
     keepAlive,
-    connectionOptions:
-      options.length === 0 ? noOptions : options.filter((each) => each !== 'close' && each !== 'keep-alive'),
-    upgrade: minorVersion === 1 && options.includes('upgrade') ? upgrade : null,
+    connectionOptions: options.length === 0 ? noOptions : nominatedFields(options),
+    upgrade: minorVersion === 1 && upgrade !== '' && options.includes('upgrade') ? upgrade : null,
     expectsContinue: expectsContinue && minorVersion === 1,
   }
 }
@@ -119,15 +135,11 @@ function requestFraming(
     if (length !== undefined) {
       throw new Http1Error('HTTP_FRAMING', 'both Content-Length and Transfer-Encoding')
     }
-    if (minorVersion === 0) throw new Http1Error('HTTP_FRAMING', 'Transfer-Encoding in an HTTP/1.0 message')
-    if (coding.toLowerCase() !== 'chunked') {
-      throw new Http1Error('HTTP_FRAMING', 'transfer coding other than chunked')
-    }
+    requireChunked(minorVersion, coding)
     return chunkedBody
   }
   if (length === undefined) return noBody
-  const bytes = parseContentLength(length)
-  return bytes === 0 ? { kind: 'length', bytes: 0 } : { kind: 'length', bytes }
+  return { kind: 'length', bytes: parseContentLength(length) }
 }
 
 /** Digits only: no sign, blank, list or hexadecimal; below 10^15. Throws Http1Error. */
@@ -136,13 +148,37 @@ export function parseContentLength(value: string): number {
   return Number(value)
 }
 
+/** Throws Http1Error where a message with this Transfer-Encoding has no certain end. */
+export function requireChunked(minorVersion: 0 | 1, coding: string): void {
+  if (minorVersion === 0) throw new Http1Error('HTTP_FRAMING', 'Transfer-Encoding in an HTTP/1.0 message')
+  if (coding.toLowerCase() !== 'chunked') {
+    throw new Http1Error('HTTP_FRAMING', 'transfer coding other than chunked')
+  }
+}
+
+/**
+ * Throws Http1Error where a tab stands beside the coding in the head it came in. RFC 9110 section 5.5 allows it,
+ * but llhttp reads such a coding as no chunked at all, and others do as well.
+ */
+export function refuseTabbedCoding(head: string): void {
+  if (/\r\ntransfer-encoding:[^\r]*\t/i.test(head)) {
+    throw new Http1Error('HTTP_FRAMING', 'tab beside the transfer coding')
+  }
+}
+
 /** RFC 9112 section 3.2.2: a server accepts absolute-form, and its authority replaces Host. */
 function toOriginForm(method: string, target: string): { target: string; authority: string | null } {
   if (target.startsWith('/')) return { target, authority: null }
   if (target === '*' && method === 'OPTIONS') return { target, authority: null }
   const absolute = /^https?:\/\/([^/?]*)(.*)$/is.exec(target)
   const authority = absolute?.[1]
-  if (absolute === null || authority === undefined || authority === '' || !hostText.test(authority)) {
+  // An http URL has a host name; an empty one is an error (RFC 9110 section 4.2.1).
+  if (
+    absolute === null ||
+    authority === undefined ||
+    /^(?::|$)/.test(authority) ||
+    !hostText.test(authority)
+  ) {
     throw new Http1Error('HTTP_START_LINE', 'target is neither a path nor an http URL')
   }
   const rest = absolute[2] ?? ''

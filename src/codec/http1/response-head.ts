@@ -1,7 +1,7 @@
 import { Http1Error } from './errors.ts'
-import { listOptions, parseFields, refuseControlCharacters, type Fields } from './fields.ts'
+import { listOptions, nominatedFields, parseFields, refuseControlCharacters, type Fields } from './fields.ts'
 import type { Http1Limits } from './limits.ts'
-import { parseContentLength } from './request-head.ts'
+import { parseContentLength, refuseTabbedCoding, requireChunked } from './request-head.ts'
 
 /** How a response body ends (RFC 9112 section 6.3). */
 export type ResponseFraming =
@@ -14,10 +14,15 @@ export interface ResponseHead {
   readonly status: number
   readonly reason: string
   readonly minorVersion: 0 | 1
+  /** A 1xx or 204 has no Content-Length or Transfer-Encoding here, whatever was sent (RFC 9110 section 8.6). */
   readonly fields: Fields
   readonly framing: ResponseFraming
-  /** False where the sender closes afterwards: by version, Connection, or close-delimited framing. */
+  /**
+   * False where the sender closes afterwards (by version, Connection, or close-delimited framing) or where a
+   * 1xx or 204 announced a body, so that nobody knows what its next bytes are.
+   */
   readonly keepAlive: boolean
+  /** Lower-case connection options, without close, keep-alive, and the fields that no hop may drop. */
   readonly connectionOptions: readonly string[]
   readonly upgrade: string | null
   /** Seconds of `Keep-Alive: timeout=N`, if said. */
@@ -38,6 +43,9 @@ export function parseResponseHead(text: string, requestMethod: string, limits: H
   if (match === null) throw new Http1Error('HTTP_START_LINE', 'malformed status line')
   const minorVersion = match[1] === '1' ? 1 : 0
   const status = Number(match[2])
+  if (minorVersion === 0 && status < 200 && status !== 101) {
+    throw new Http1Error('HTTP_START_LINE', 'interim response in HTTP/1.0')
+  }
   const fields = parseFields(text, lineEnd + 2, text.length, limits)
   let length: string | undefined
   let coding: string | undefined
@@ -68,42 +76,47 @@ export function parseResponseHead(text: string, requestMethod: string, limits: H
     }
   }
   const options = connection === undefined ? noOptions : listOptions(connection)
-  const framing = responseFraming(status, requestMethod, minorVersion, length, coding)
+  const announced = announcedFraming(minorVersion, length, coding)
+  if (announced.kind === 'chunked') refuseTabbedCoding(text)
+  const isBodiless = status < 200 || status === 204
+  const framing = isBodiless || status === 304 || requestMethod === 'HEAD' ? none : announced
   const persistent = options.includes('close') ? false : minorVersion === 1 || options.includes('keep-alive')
   return {
     status,
     reason: match[3] ?? '',
     minorVersion,
-    fields,
+    fields: isBodiless && announced.kind !== 'close' ? withoutFraming(fields) : fields,
     framing,
-    keepAlive: persistent && framing.kind !== 'close',
-    connectionOptions: options,
+    keepAlive: persistent && framing.kind !== 'close' && !(isBodiless && announcesBody(announced)),
+    connectionOptions: options.length === 0 ? noOptions : nominatedFields(options),
     upgrade,
     keepAliveSeconds,
   }
 }
 
-// oxlint-disable-next-line max-params -- the five facts of RFC 9112 section 6.3, nothing else
-function responseFraming(
-  status: number,
-  requestMethod: string,
+/** What the fields say, before the status and the method have their say. */
+function announcedFraming(
   minorVersion: 0 | 1,
   length: string | undefined,
   coding: string | undefined,
 ): ResponseFraming {
-  if (length !== undefined && coding !== undefined) {
-    throw new Http1Error('HTTP_FRAMING', 'both Content-Length and Transfer-Encoding')
+  if (coding === undefined) {
+    return length === undefined ? untilClose : { kind: 'length', bytes: parseContentLength(length) }
   }
-  const bytes = length === undefined ? undefined : parseContentLength(length)
-  if (status < 200 || status === 204 || status === 304 || requestMethod === 'HEAD') return none
-  if (coding !== undefined) {
-    if (minorVersion === 0) throw new Http1Error('HTTP_FRAMING', 'Transfer-Encoding in an HTTP/1.0 message')
-    if (coding.toLowerCase() !== 'chunked') {
-      throw new Http1Error('HTTP_FRAMING', 'transfer coding other than chunked')
-    }
-    return chunked
-  }
-  return bytes === undefined ? untilClose : { kind: 'length', bytes }
+  if (length !== undefined) throw new Http1Error('HTTP_FRAMING', 'both Content-Length and Transfer-Encoding')
+  requireChunked(minorVersion, coding)
+  return chunked
+}
+
+function announcesBody(framing: ResponseFraming): boolean {
+  return framing.kind === 'chunked' || (framing.kind === 'length' && framing.bytes > 0)
+}
+
+function withoutFraming(fields: Fields): string[] {
+  return fields.filter((_text, index) => {
+    const name = fields[index - (index % 2)]
+    return name !== 'content-length' && name !== 'transfer-encoding'
+  })
 }
 
 function parseKeepAlive(value: string): number | null {

@@ -1,4 +1,5 @@
 import { BoundedMap } from '../../base/bounded-map.ts'
+import { detachedText } from '../../base/detached-text.ts'
 import { errorCode, errorMessage } from '../../base/errors.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
@@ -47,12 +48,14 @@ export class AppDirectory {
   readonly #options: AppDirectoryOptions
   readonly #known: BoundedMap<string, Entry>
   readonly #unknown: BoundedMap<string, true>
+  readonly #refreshed: BoundedMap<string, true>
   readonly #fetches = new Map<string, Fetch>()
 
   constructor(options: AppDirectoryOptions) {
     const now = (): number => options.clock.monotonic()
     this.#options = options
     this.#known = new BoundedMap({ maxEntries: maxApps, now })
+    this.#refreshed = new BoundedMap({ maxEntries: maxApps, maxAgeMs: minRefreshGapMs, now })
     this.#unknown = new BoundedMap({ maxEntries: maxUnknown, maxAgeMs: unknownTtlMs, now })
   }
 
@@ -76,10 +79,9 @@ export class AppDirectory {
   /** Asks Nextcloud now, at most once a second for an app: its address did not answer (W22). */
   async refresh(appId: string): Promise<AppLookup> {
     const entry = this.#known.get(appId)
-    const justFetched =
-      entry !== undefined &&
-      entry.freshUntil - this.#options.clock.monotonic() > this.#options.recordTtlMs - minRefreshGapMs
-    return justFetched ? { kind: 'known', app: entry.app } : this.#fetch(appId)
+    if (entry !== undefined && this.#refreshed.get(appId) === true) return { kind: 'known', app: entry.app }
+    this.#refreshed.set(detachedText(appId), true)
+    return this.#fetch(appId)
   }
 
   put(record: ExAppRecord): void {
@@ -114,9 +116,10 @@ export class AppDirectory {
     return app
   }
 
-  #fetch(appId: string): Promise<AppLookup> {
-    const running = this.#fetches.get(appId)
+  #fetch(requested: string): Promise<AppLookup> {
+    const running = this.#fetches.get(requested)
     if (running !== undefined) return running.promise
+    const appId = detachedText(requested)
     const fetch: Fetch = {
       superseded: false,
       promise: this.#ask(appId).then((lookup) => this.#settle(appId, fetch, lookup)),

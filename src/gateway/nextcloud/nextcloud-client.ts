@@ -1,7 +1,7 @@
 import http from 'node:http'
 import https from 'node:https'
-import tls from 'node:tls'
 import { errorCode, errorMessage, HarpError } from '../../base/errors.ts'
+import { trustedAuthorities } from '../../net/trusted-authorities.ts'
 
 export interface NextcloudAnswer {
   readonly status: number
@@ -162,9 +162,4 @@ function toNextcloudError(error: unknown, url: URL): HarpError {
     cause: error,
     retryable: true,
   })
-}
-
-/** Node's own list and the system's, as the original trusts the system's. */
-function trustedAuthorities(): string[] {
-  return [...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])]
 }

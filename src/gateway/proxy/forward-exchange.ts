@@ -242,7 +242,7 @@ export class ForwardExchange implements ExchangeHandler, BodyReceiver, FrontList
     this.#connection?.destroy()
     this.#connection = null
     this.#close()
-    if (this.#status === 0) {
+    if (this.#status === 0 || this.#front.takeBack()) {
       this.#front.respond(page)
       this.#request.onDone(outcome, page.status)
     } else {

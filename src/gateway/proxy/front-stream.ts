@@ -24,6 +24,8 @@ export interface FrontStream {
   /** False: stop until the listener's `onClientDrain`. */
   flush(): boolean
   finish(trailers: Fields): void
+  /** True where the answer was begun but nothing of it has left; it is forgotten and another may be given. */
+  takeBack(): boolean
   /** The answer cannot be completed: cut it so that the client notices. */
   abort(): void
   /** Sends the 101 (HTTP/2: 200) and hands over the byte stream; null if the client is gone. */

@@ -180,6 +180,10 @@ export class Http1Front implements FrontStream, Deadline {
     this.#endExchange()
   }
 
+  takeBack(): boolean {
+    return this.#writer.takeBack()
+  }
+
   abort(): void {
     this.#phase = 'closed'
     // An answer that ends with the connection has no other way to show that it is cut.

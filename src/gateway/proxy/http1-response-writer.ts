@@ -68,6 +68,15 @@ export class Http1ResponseWriter {
     return writeTransient(this.#socket, body)
   }
 
+  /** Forgets a head that is still here; false where it has left. */
+  takeBack(): boolean {
+    if (this.#head === '') return false
+    this.#head = ''
+    this.#body = null
+    this.isAnswering = false
+    return true
+  }
+
   finish(trailers: Fields): void {
     const tail = this.#isChunked ? `${serializeFields(trailers)}\r\n` : ''
     const head = this.#head

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import { constants, type ServerHttp2Stream, type ServerStreamResponseOptions } from 'node:http2'
 import type { Clock } from '../../base/clock.ts'
 import type { Deadline, DeadlineSweeper } from '../../base/deadlines.ts'
 import type { Fields } from '../../codec/http1/fields.ts'
@@ -9,9 +9,9 @@ import type { BodyMode } from '../upstream/upstream-connection.ts'
 import type { Wire } from '../upstream/wire.ts'
 import { DuplexWire } from './duplex-wire.ts'
 import type { BodyReceiver, FrontListener, FrontStream } from './front-stream.ts'
+import { http2Fields, toFields, toHeaders } from './http2-fields.ts'
 import { readHttp2Request } from './http2-request-head.ts'
 import { stockPages, type LocalResponse } from './local-response.ts'
-import { responseFields } from './response-fields.ts'
 
 export interface Http2FrontContext {
   readonly clock: Clock
@@ -32,6 +32,8 @@ export class Http2Front implements FrontStream, Deadline {
   #listener: FrontListener | null = null
   #tunnel: DuplexWire | null = null
   #isAnswered = false
+  #waitsForTrailers = false
+  #hasWholeRequest = false
   #requestTrailers: Fields = []
   #error: Error | null = null
   deadlineAt = Number.POSITIVE_INFINITY
@@ -49,7 +51,11 @@ export class Http2Front implements FrontStream, Deadline {
       this.#listener?.onClientDrain()
     })
     stream.on('trailers', (trailers: Record<string, string | string[] | undefined>) => {
-      this.#requestTrailers = flattenTrailers(trailers)
+      this.#requestTrailers = toFields(trailers)
+    })
+    stream.on('aborted', () => {
+      // NOTE: a reset with NO_ERROR leaves the stream open for readers; nobody reads this one any more.
+      if (!this.#isAnswered) process.nextTick(() => stream.destroy())
     })
     stream.on('close', () => this.#onClose())
   }
@@ -59,6 +65,7 @@ export class Http2Front implements FrontStream, Deadline {
       const request = readHttp2Request(rawHeaders, endsStream, () => randomBytes(16).toString('base64'))
       this.#head = request.head
       this.#isTunnel = request.isTunnel
+      this.#hasWholeRequest = endsStream
     } catch (error) {
       this.#context.onBadRequest(error instanceof Error ? error : new Error(String(error)), this.peer)
       this.respond(stockPages[400])
@@ -74,18 +81,15 @@ export class Http2Front implements FrontStream, Deadline {
   }
 
   respond(response: LocalResponse): void {
-    if (this.#stream.destroyed || this.#stream.headersSent) return
+    if (!this.#isOpen || this.#stream.headersSent) return
     this.#isAnswered = true
     const body = typeof response.body === 'string' ? Buffer.from(response.body, 'utf8') : response.body
-    const headers: OutgoingHttpHeaders = { ':status': response.status }
-    if (response.status !== 204) headers['content-length'] = body.length
-    if (response.contentType !== '') headers['content-type'] = response.contentType
-    const extra = response.fields ?? []
-    for (let index = 0; index < extra.length; index += 2) headers[extra[index] ?? ''] = extra[index + 1] ?? ''
-    this.#stream.respond(headers)
+    const fields = [...(response.fields ?? [])]
+    if (response.status !== 204) fields.push('content-length', String(body.length))
+    if (response.contentType !== '') fields.push('content-type', response.contentType)
+    this.#respond(response.status, fields)
     this.#stream.end(this.#head?.method === 'HEAD' || response.status === 204 ? undefined : body)
-    // What is left of the body is read away by the HTTP/2 layer.
-    this.#stream.resume()
+    this.#endStream()
   }
 
   drop(): void {
@@ -94,24 +98,26 @@ export class Http2Front implements FrontStream, Deadline {
   }
 
   sendInterim(head: ResponseHead): void {
-    if (this.#stream.destroyed || this.#stream.headersSent) return
-    this.#stream.additionalHeaders({ ...toHeaders(responseFields(head)), ':status': head.status })
+    if (!this.#isOpen || this.#stream.headersSent) return
+    this.#stream.additionalHeaders(toHeaders([':status', String(head.status), ...http2Fields(head)]))
   }
 
   sendContinue(): void {}
 
   sendHead(head: ResponseHead): BodyMode {
-    if (this.#stream.destroyed) return 'data'
-    const headers = toHeaders(responseFields(head))
-    headers[':status'] = head.status
-    const endStream = head.framing.kind === 'none'
-    this.#stream.respond(headers, { endStream, waitForTrailers: head.framing.kind === 'chunked' })
+    if (!this.#isOpen) return 'data'
+    // HTTP/2 has no statuses above 599; recipients take them for a server's error anyway (RFC 9110 section 15).
+    const status = head.status > 599 ? 502 : head.status
+    this.#respond(status, http2Fields(head), {
+      endStream: head.framing.kind === 'none',
+      waitForTrailers: head.framing.kind === 'chunked',
+    })
     return 'data'
   }
 
   sendBody(bytes: Buffer): void {
     // NOTE: copied, because an HTTP/2 stream keeps what it cannot send yet.
-    if (!this.#stream.destroyed) this.#stream.write(Buffer.from(bytes))
+    if (this.#stream.writable) this.#stream.write(Buffer.from(bytes))
   }
 
   flush(): boolean {
@@ -120,25 +126,37 @@ export class Http2Front implements FrontStream, Deadline {
 
   finish(trailers: Fields): void {
     this.#isAnswered = true
-    if (this.#stream.destroyed) return
-    this.#stream.once('wantTrailers', () => {
-      if (trailers.length === 0) this.#stream.close()
-      else this.#stream.sendTrailers(toHeaders(trailers))
-    })
-    this.#stream.end()
-    this.#stream.resume()
+    if (!this.#isOpen) return
+    if (this.#waitsForTrailers) {
+      this.#stream.once('wantTrailers', () => {
+        if (!this.#isOpen) return
+        // Without any this is the frame that ends the stream.
+        this.#stream.sendTrailers(toHeaders(trailers))
+        setImmediate(() => this.#endStream())
+      })
+      this.#stream.end()
+    } else {
+      this.#stream.end()
+      this.#endStream()
+    }
+  }
+
+  takeBack(): boolean {
+    return false
   }
 
   abort(): void {
     this.#isAnswered = true
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    // NOTE: not `close`, which ends the stream before it resets it: a cut answer would look whole.
+    this.#stream.destroy(new Error('the answer of the app was cut'))
   }
 
   openTunnel(head: ResponseHead): Wire | null {
-    if (this.#stream.destroyed || !this.#isTunnel) return null
-    const headers = toHeaders(responseFields(head).filter((_, index, all) => !isWebSocketAccept(all, index)))
-    headers[':status'] = 200
-    this.#stream.respond(headers)
+    if (!this.#isOpen || !this.#isTunnel) return null
+    this.#respond(
+      200,
+      http2Fields(head).filter((_, index, all) => !isWebSocketAccept(all, index)),
+    )
     const tunnel = new DuplexWire(this.#stream)
     this.#tunnel = tunnel
     this.#isAnswered = true
@@ -161,6 +179,7 @@ export class Http2Front implements FrontStream, Deadline {
       receiver.onRequestBody(isChunked ? encodeChunk(chunk) : chunk)
     })
     this.#stream.on('end', () => {
+      this.#hasWholeRequest = true
       this.deadlineAt = Number.POSITIVE_INFINITY
       // A reset stream also ends: only a whole body is passed on as one.
       if (this.#stream.aborted || this.#stream.rstCode !== constants.NGHTTP2_NO_ERROR) return
@@ -181,6 +200,24 @@ export class Http2Front implements FrontStream, Deadline {
 
   setListener(listener: FrontListener): void {
     this.#listener = listener
+  }
+
+  /** Calling `respond` and its like on a stream that was reset, though not destroyed yet, throws. */
+  get #isOpen(): boolean {
+    return !this.#stream.destroyed && !this.#stream.closed
+  }
+
+  #respond(status: number, fields: readonly string[], options: ServerStreamResponseOptions = {}): void {
+    this.#waitsForTrailers = options.waitForTrailers === true
+    // NOTE: @types/node does not know `sendDate` here; without it Node adds a Date to the app's answer.
+    const exact: ServerStreamResponseOptions & { sendDate: false } = { ...options, sendDate: false }
+    this.#stream.respond([':status', String(status), ...fields], exact)
+  }
+
+  /** After the answer: what came of the request is read away, what did not come yet is called off. */
+  #endStream(): void {
+    this.#stream.resume()
+    if (!this.#hasWholeRequest) this.#stream.close(constants.NGHTTP2_NO_ERROR)
   }
 
   #touchBody(): void {
@@ -208,50 +245,4 @@ function encodeChunk(data: Buffer): Buffer {
 
 function isWebSocketAccept(fields: readonly string[], index: number): boolean {
   return fields[index - (index % 2)] === 'sec-websocket-accept'
-}
-
-/** Fields that HTTP/2 libraries refuse to send twice keep their first value. */
-function toHeaders(fields: Fields): OutgoingHttpHeaders {
-  const headers: OutgoingHttpHeaders = {}
-  for (let index = 0; index < fields.length; index += 2) {
-    const name = fields[index] ?? ''
-    const value = fields[index + 1] ?? ''
-    const known = headers[name]
-    if (known === undefined) headers[name] = value
-    else if (!singleValued.has(name)) {
-      headers[name] = Array.isArray(known) ? [...known, value] : [String(known), value]
-    }
-  }
-  return headers
-}
-
-const singleValued = new Set([
-  'access-control-allow-credentials',
-  'access-control-max-age',
-  'age',
-  'content-disposition',
-  'content-encoding',
-  'content-language',
-  'content-length',
-  'content-location',
-  'content-md5',
-  'content-range',
-  'content-type',
-  'date',
-  'etag',
-  'expires',
-  'last-modified',
-  'location',
-  'retry-after',
-  'server',
-  'x-content-type-options',
-])
-
-function flattenTrailers(trailers: Readonly<Record<string, string | string[] | undefined>>): Fields {
-  return Object.entries(trailers).flatMap(([name, value]) => {
-    if (value === undefined || name.startsWith(':')) return []
-    return (Array.isArray(value) ? value : [value]).flatMap((each) =>
-      /^[\t\x20-\x7e\x80-\xff]*$/.test(each) ? [name, each] : [],
-    )
-  })
 }

@@ -18,12 +18,24 @@ const settings = {
 /** Takes over a socket whose peer speaks HTTP/2, by ALPN or prior knowledge; bytes already read are pushed back before. */
 export function serveHttp2(socket: net.Socket, options: Http2SessionOptions): ServerHttp2Session {
   const peer = socket.remoteAddress ?? ''
-  const session = http2.performServerHandshake(socket, { settings, maxSessionMemory: 16 })
+  // A peer that ends its direction is gone; our sockets would otherwise stay open for writing.
+  socket.allowHalfOpen = false
+  const session = http2.performServerHandshake(socket, {
+    settings,
+    maxSessionMemory: 16,
+    // An app may repeat any field, and a field of an app must never be a reason to throw.
+    strictSingleValueFields: false,
+  })
+  let openStreams = 0
   session.setTimeout(options.idleTimeoutMs)
-  session.on('timeout', () => session.close())
+  session.on('timeout', () => {
+    if (openStreams === 0) session.close()
+  })
   session.on('error', () => session.destroy())
   session.on('close', () => options.onClose(session))
   session.on('stream', (stream: ServerHttp2Stream, _headers, flags: number, rawHeaders: string[]) => {
+    openStreams++
+    stream.once('close', () => openStreams--)
     const endsStream = (flags & http2.constants.NGHTTP2_FLAG_END_STREAM) !== 0
     new Http2Front(options, stream, peer).start(rawHeaders, endsStream)
   })

@@ -78,11 +78,16 @@ export class Listener {
   readonly #server: net.Server
   readonly #fronts = new Set<Http1Front>()
   readonly #sessions = new Set<ServerHttp2Session>()
+  /** TLS handshakes under way, by the client's end. */
+  readonly #handshakes = new Map<string, net.Socket>()
 
   constructor(options: ListenerOptions, certificate: CertificateBundle | null) {
     this.#options = options
     if (certificate === null) {
-      this.#server = net.createServer(socketOptions, (socket) => this.#onSocket(socket))
+      this.#server = net.createServer(socketOptions, (socket) => {
+        if (this.#enter(socket)) this.#onSocket(socket)
+        else socket.destroy()
+      })
     } else {
       this.#server = tls.createServer(
         {
@@ -93,8 +98,12 @@ export class Listener {
           ALPNProtocols: ['h2', 'http/1.1'],
           handshakeTimeout: tlsHandshakeMs,
         },
-        (socket) => this.#onSocket(socket),
+        (socket) => {
+          this.#handshakes.delete(endpointOf(socket))
+          this.#onSocket(socket)
+        },
       )
+      this.#server.prependListener('connection', (socket: net.Socket) => this.#onHandshake(socket))
       this.#server.on('tlsClientError', (_error: Error, socket: tls.TLSSocket) => socket.destroy())
     }
   }
@@ -132,6 +141,7 @@ export class Listener {
   /** Stops accepting; idle connections close, busy ones after their answer. */
   drain(): void {
     this.#server.close()
+    for (const socket of this.#handshakes.values()) socket.destroy()
     for (const front of this.#fronts) front.drain()
     for (const session of this.#sessions) session.close()
   }
@@ -153,15 +163,29 @@ export class Listener {
     for (const session of this.#sessions) session.destroy()
   }
 
-  #onSocket(socket: net.Socket): void {
+  /** Counts a connection until it closes; false where there is no place for it. */
+  #enter(socket: net.Socket): boolean {
     const { limits } = this.#options
     const peer = socket.remoteAddress ?? ''
-    if (!limits.enter(peer)) {
-      socket.on('error', () => {})
-      socket.destroy()
+    socket.on('error', () => {})
+    if (!limits.enter(peer)) return false
+    socket.once('close', () => limits.leave(peer))
+    return true
+  }
+
+  /** A TLS connection takes its place from the first packet, not from the end of its handshake. */
+  #onHandshake(socket: net.Socket): void {
+    if (!this.#enter(socket)) {
+      // NOTE: not now: TLS is about to take over the socket and needs it whole.
+      process.nextTick(() => socket.destroy())
       return
     }
-    socket.once('close', () => limits.leave(peer))
+    const key = endpointOf(socket)
+    this.#handshakes.set(key, socket)
+    socket.once('close', () => this.#handshakes.delete(key))
+  }
+
+  #onSocket(socket: net.Socket): void {
     if (socket instanceof tls.TLSSocket && socket.alpnProtocol === 'h2') {
       this.#serveHttp2(socket)
       return
@@ -188,4 +212,8 @@ export class Listener {
     })
     this.#sessions.add(session)
   }
+}
+
+function endpointOf(socket: net.Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`
 }

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { BoundedMap } from '../../base/bounded-map.ts'
 import type { Clock } from '../../base/clock.ts'
+import { detachedText } from '../../base/detached-text.ts'
 import { errorCode } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
 import { SingleFlight } from '../../base/single-flight.ts'
@@ -42,15 +43,16 @@ export class Resolver {
   }
 
   /** Answers at once where it can; the promise never rejects. */
-  resolve(host: string): HostLookup | Promise<HostLookup> {
-    const known = this.#known.get(host)
+  resolve(name: string): HostLookup | Promise<HostLookup> {
+    const known = this.#known.get(name)
     if (known === undefined) {
+      const host = detachedText(name)
       const literal = canonicalAddress(host)
       if (literal === undefined) return this.#flights.run(host, () => this.#lookup(host))
       this.#known.set(host, { address: literal, freshUntil: Number.POSITIVE_INFINITY })
       return { kind: 'resolved', address: literal }
     }
-    if (this.#clock.monotonic() > known.freshUntil) void this.#flights.run(host, () => this.#lookup(host))
+    if (this.#clock.monotonic() > known.freshUntil) void this.#flights.run(name, () => this.#lookup(name))
     return { kind: 'resolved', address: known.address }
   }
 

@@ -1,5 +1,6 @@
-import net from 'node:net'
+import type net from 'node:net'
 import { HarpError } from '../../base/errors.ts'
+import { PatientSocket } from './patient-socket.ts'
 import type { Dialer, DialTarget, Wire, WireHandler } from './wire.ts'
 
 /** Read buffers by what the stream does: waiting tunnels, answers, bulk. */
@@ -22,11 +23,8 @@ export class SocketWire implements Wire {
   #paused = false
 
   constructor(target: DialTarget) {
-    this.#socket = net.connect({
-      host: target.address,
-      port: target.port,
+    this.#socket = new PatientSocket({
       allowHalfOpen: true,
-      noDelay: true,
       onread: {
         buffer: () => this.#nextBuffer(),
         callback: (count: number) => this.#onRead(count),
@@ -38,6 +36,8 @@ export class SocketWire implements Wire {
       this.#error = error
     })
     this.#socket.on('close', () => this.#handler?.onClose(this.#error))
+    this.#socket.setNoDelay(true)
+    this.#socket.connect({ host: target.address, port: target.port })
   }
 
   /** Resolves when connected, rejects with the reason it could not be. */

@@ -144,6 +144,7 @@ describe('a connection that saw doubt is never used again', () => {
     ['bytes after the last chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nx'],
     ['Connection: close', 'HTTP/1.1 204 X\r\nConnection: close\r\n\r\n'],
     ['HTTP/1.0', 'HTTP/1.0 204 X\r\n\r\n'],
+    ['an interim answer that closes', 'HTTP/1.1 103 E\r\nConnection: close\r\n\r\nHTTP/1.1 204 X\r\n\r\n'],
     ['a body for HEAD', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 'HEAD'],
   ])('%s', (_, bytes, method = 'GET') => {
     const { wire, connection, events } = exchange({ method })

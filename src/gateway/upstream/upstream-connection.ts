@@ -56,6 +56,7 @@ export class UpstreamConnection implements WireHandler {
   #bytesSeen = false
   #exchanges = 0
   #interimHeads = 0
+  #interimCloses = false
   /** Monotonic milliseconds until which an idle connection may be reused; kept by the pool. */
   idleSince = 0
   keepAliveSeconds: number | null = null
@@ -89,6 +90,7 @@ export class UpstreamConnection implements WireHandler {
     this.#responseDone = false
     this.#bytesSeen = false
     this.#interimHeads = 0
+    this.#interimCloses = false
     this.#exchanges++
     this.#wire.write(head)
   }
@@ -210,10 +212,11 @@ export class UpstreamConnection implements WireHandler {
       if (++this.#interimHeads > maxInterimHeads) {
         throw new Http1Error('HTTP_START_LINE', 'too many interim answers')
       }
+      if (!head.keepAlive) this.#interimCloses = true
       this.#handler?.onInterim(head)
       return false
     }
-    this.#keepAlive = head.keepAlive
+    this.#keepAlive = head.keepAlive && !this.#interimCloses
     this.keepAliveSeconds = head.keepAliveSeconds
     this.#mode = this.#handler?.onHead(head) ?? 'raw'
     switch (head.framing.kind) {

@@ -1,0 +1,120 @@
+import http from 'node:http'
+import { z } from 'zod'
+import { errorCode, errorMessage } from '../../base/errors.ts'
+import { parseJson } from '../nextcloud/exapp-meta.ts'
+import { controlSocketPath } from './control-socket.ts'
+import type { BanEntry, GatewayStatus } from './operator-api.ts'
+
+/** What became of a call; `value` is what was asked for. */
+export type ControlReply<Value> =
+  | { readonly kind: 'ok'; readonly value: Value }
+  /** No gateway has this state directory, or it has no control socket. */
+  | { readonly kind: 'not-running'; readonly path: string }
+  /** The socket belongs to another user. */
+  | { readonly kind: 'denied'; readonly path: string }
+  /** `missing`: what was named is not there; `failed`: everything else. */
+  | { readonly kind: 'missing' | 'failed'; readonly problem: string }
+
+const timeoutMs = 3_000
+const maxBodyBytes = 64 * 1_048_576
+
+const banList = z.object({
+  bans: z.array(z.object({ address: z.string(), failures: z.number(), until: z.string() })),
+})
+
+const gatewayStatus = z.object({
+  version: z.string(),
+  instance: z.string(),
+  pid: z.number(),
+  startedAt: z.string(),
+  uptimeSeconds: z.number(),
+  isDraining: z.boolean(),
+  listeners: z.object({ http: z.string(), https: z.string().nullable(), admin: z.string().nullable() }),
+  connections: z.object({ open: z.number(), refused: z.number() }),
+  apps: z.object({ known: z.number(), unknown: z.number() }),
+  bannedAddresses: z.number(),
+  certificate: z.object({ path: z.string(), validTo: z.string() }).nullable(),
+})
+
+/** Calls the gateway that has this state directory. No method rejects. */
+export class ControlClient {
+  readonly path: string
+
+  constructor(stateDir: string) {
+    this.path = controlSocketPath(stateDir)
+  }
+
+  async status(): Promise<ControlReply<GatewayStatus>> {
+    return parseReply(await this.#call('GET', '/status'), gatewayStatus)
+  }
+
+  async bans(): Promise<ControlReply<readonly BanEntry[]>> {
+    const reply = parseReply(await this.#call('GET', '/bans'), banList)
+    return reply.kind === 'ok' ? { kind: 'ok', value: reply.value.bans } : reply
+  }
+
+  /** Gives the address or prefix as the gateway spells it. */
+  async lift(address: string): Promise<ControlReply<string>> {
+    const reply = parseReply(
+      await this.#call('DELETE', `/bans/${encodeURIComponent(address)}`),
+      z.object({ lifted: z.string() }),
+    )
+    return reply.kind === 'ok' ? { kind: 'ok', value: reply.value.lifted } : reply
+  }
+
+  async #call(method: string, path: string): Promise<ControlReply<unknown>> {
+    const { promise, resolve } = Promise.withResolvers<ControlReply<unknown>>()
+    const request = http.request({ socketPath: this.path, method, path, agent: false })
+    const timer = setTimeout(() => {
+      resolve({ kind: 'failed', problem: `the gateway does not answer within ${timeoutMs} ms` })
+      request.destroy()
+    }, timeoutMs)
+    request.on('error', (error) => resolve(this.#toReply(error)))
+    request.on('response', (response) => {
+      const chunks: Buffer[] = []
+      let size = 0
+      response.on('data', (chunk: Buffer) => {
+        size += chunk.length
+        if (size > maxBodyBytes) request.destroy(new Error('the answer is too large'))
+        else chunks.push(chunk)
+      })
+      response.on('error', (error) => resolve(this.#toReply(error)))
+      response.on('end', () => resolve(interpret(response.statusCode ?? 0, Buffer.concat(chunks))))
+    })
+    request.end()
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #toReply(error: unknown): ControlReply<never> {
+    switch (errorCode(error)) {
+      case 'ENOENT':
+      case 'ENOTDIR':
+      case 'ECONNREFUSED':
+        return { kind: 'not-running', path: this.path }
+      case 'EACCES':
+      case 'EPERM':
+        return { kind: 'denied', path: this.path }
+      default:
+        return { kind: 'failed', problem: errorMessage(error) }
+    }
+  }
+}
+
+function interpret(status: number, body: Buffer): ControlReply<unknown> {
+  const value = parseJson(body.toString('utf8'))
+  if (status === 200 && value !== undefined) return { kind: 'ok', value }
+  const told = z.object({ error: z.string() }).safeParse(value)
+  const problem = told.success ? told.data.error : `the gateway answered with status ${status}`
+  return { kind: status === 404 ? 'missing' : 'failed', problem }
+}
+
+function parseReply<Value>(reply: ControlReply<unknown>, schema: z.ZodType<Value>): ControlReply<Value> {
+  if (reply.kind !== 'ok') return reply
+  const parsed = schema.safeParse(reply.value)
+  if (parsed.success) return { kind: 'ok', value: parsed.data }
+  return { kind: 'failed', problem: 'the gateway is of another version: restart it' }
+}

@@ -1,0 +1,86 @@
+/**
+ * What the control socket offers: `GET /status`, `GET /bans` and `DELETE /bans/ADDRESS`. Whoever can open the
+ * socket may do all of it; the permissions of the socket are the authentication.
+ */
+import { canonicalAddress, formatNetwork, parseNetwork } from '../../net/address.ts'
+import type { BruteForce } from '../access/brute-force.ts'
+import { jsonAnswer, methodNotAllowed, type OperatorAnswer, type OperatorRequest } from './operator-server.ts'
+
+export interface OperatorApiOptions {
+  readonly bruteForce: BruteForce
+  readonly status: () => GatewayStatus
+}
+
+/** Without secrets, but only for the operator. */
+export interface GatewayStatus {
+  readonly version: string
+  /** Made anew at every start; /exapps/app_api/doctor/echo names the same. */
+  readonly instance: string
+  readonly pid: number
+  readonly startedAt: string
+  readonly uptimeSeconds: number
+  readonly isDraining: boolean
+  readonly listeners: { readonly http: string; readonly https: string | null; readonly admin: string | null }
+  readonly connections: { readonly open: number; readonly refused: number }
+  readonly apps: { readonly known: number; readonly unknown: number }
+  readonly bannedAddresses: number
+  readonly certificate: { readonly path: string; readonly validTo: string } | null
+}
+
+/** One entry of `GET /bans`. */
+export interface BanEntry {
+  readonly address: string
+  readonly failures: number
+  /** When the ban ends by itself. */
+  readonly until: string
+}
+
+export function operatorApi(options: OperatorApiOptions): (request: OperatorRequest) => OperatorAnswer {
+  return ({ method, path }) => {
+    if (path === '/status') {
+      return method === 'GET' ? jsonAnswer(200, options.status()) : methodNotAllowed('GET')
+    }
+    if (path === '/bans') {
+      return method === 'GET'
+        ? jsonAnswer(200, { bans: listBans(options.bruteForce) })
+        : methodNotAllowed('GET')
+    }
+    const lifted = /^\/bans\/([^/]+)$/.exec(path)?.[1]
+    if (lifted === undefined) return jsonAnswer(404, { error: 'there are /status and /bans' })
+    return method === 'DELETE' ? lift(options.bruteForce, lifted) : methodNotAllowed('DELETE')
+  }
+}
+
+function listBans(bruteForce: BruteForce): BanEntry[] {
+  return bruteForce
+    .list()
+    .toSorted((one, other) => other.until - one.until)
+    .map(({ address, failures, until }) => ({ address, failures, until: new Date(until).toISOString() }))
+}
+
+function lift(bruteForce: BruteForce, encoded: string): OperatorAnswer {
+  const address = canonicalBanKey(decode(encoded))
+  if (address === undefined) return jsonAnswer(400, { error: 'not an IP address or prefix' })
+  return bruteForce.lift(address)
+    ? jsonAnswer(200, { lifted: address })
+    : jsonAnswer(404, { error: `${address} has no failures` })
+}
+
+/** As the table of failures spells it: a bare address, or an IPv6 prefix. */
+function canonicalBanKey(text: string): string | undefined {
+  const address = canonicalAddress(text)
+  if (address !== undefined) return address
+  const network = parseNetwork(text)?.network
+  if (network === undefined) return undefined
+  const isSingle = network.prefixBits === (network.address.kind() === 'ipv4' ? 32 : 128)
+  return isSingle ? network.address.toString() : formatNetwork(network)
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    // NOTE: a broken escape is no address either.
+    return ''
+  }
+}
