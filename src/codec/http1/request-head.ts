@@ -81,7 +81,7 @@ function interpret(method: string, target: string, minorVersion: 0 | 1, fields: 
     switch (fields[index] ?? '') {
       case 'host':
         hosts++
-        if (!hostText.test(value)) throw new Http1Error('HTTP_HOST', 'illegal character in Host')
+        if (!isHost(value)) throw new Http1Error('HTTP_HOST', 'illegal character in Host')
         break
       case 'content-length':
         if (length !== undefined) throw new Http1Error('HTTP_FRAMING', 'two Content-Length lines')
@@ -140,6 +140,11 @@ function requestFraming(
   }
   if (length === undefined) return noBody
   return { kind: 'length', bytes: parseContentLength(length) }
+}
+
+/** A Host field's value: a name or address with an optional port, or nothing. */
+export function isHost(text: string): boolean {
+  return hostText.test(text)
 }
 
 /** Digits only: no sign, blank, list or hexadecimal; below 10^15. Throws Http1Error. */

@@ -35,6 +35,8 @@ export interface Http1FrontContext {
 type Phase = 'head' | 'exchange' | 'tunnel' | 'lingering' | 'closed'
 
 const lingerMs = 2_000
+/** How long the last bytes of an answer may take on their way to a slow client. */
+const tailMs = 300_000
 const maxLingerBytes = 1_048_576
 const halfClosedIdleMs = 30_000
 const http2Preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
@@ -59,6 +61,7 @@ export class Http1Front implements FrontStream, Deadline {
   #closeAfter = false
   #tunnel: DuplexWire | null = null
   #lingerBytes = 0
+  #tailUntil = 0
   #error: Error | null = null
   #isFirst = true
   readonly #listeners = {
@@ -104,10 +107,15 @@ export class Http1Front implements FrontStream, Deadline {
     this.#socket.destroy()
   }
 
-  onDeadline(): void {
+  onDeadline(now: number): void {
     switch (this.#phase) {
       case 'head':
         if (this.#heads.isPartial) this.#refuse(stockPages[408])
+        else if (this.#isTailLeaving(now)) this.deadlineAt = now + this.#context.clientTimeoutMs
+        else this.#socket.destroy()
+        break
+      case 'lingering':
+        if (this.#isTailLeaving(now)) this.deadlineAt = now + lingerMs
         else this.#socket.destroy()
         break
       case 'exchange':
@@ -116,11 +124,15 @@ export class Http1Front implements FrontStream, Deadline {
         else this.#listener.onBodyTimeout()
         break
       case 'tunnel':
-      case 'lingering':
       case 'closed':
         this.#socket.destroy()
         break
     }
+  }
+
+  /** Closing now would cut an answer that we have and the client has not: it reads, only slowly. */
+  #isTailLeaving(now: number): boolean {
+    return this.#socket.writableLength > 0 && now < this.#tailUntil
   }
 
   respond(response: LocalResponse): void {
@@ -263,7 +275,8 @@ export class Http1Front implements FrontStream, Deadline {
       this.#tunnel.handler?.onData(chunk)
     } else if (this.#phase === 'lingering') {
       this.#lingerBytes += chunk.length
-      if (this.#lingerBytes > maxLingerBytes) this.#socket.destroy()
+      // NOTE: not closed yet: the reset would overtake the answer. A client that is stopped looks up and reads.
+      if (this.#lingerBytes > maxLingerBytes) this.#socket.pause()
     } else {
       this.#process(this.#held === null ? chunk : Buffer.concat([this.#held, chunk]))
     }
@@ -296,6 +309,8 @@ export class Http1Front implements FrontStream, Deadline {
     try {
       while (at < chunk.length) {
         if (this.#phase === 'head') {
+          // A client that does not read its answers gets no more of them to keep in memory.
+          if (this.#socket.writableNeedDrain) break
           at = this.#feedHead(chunk, at)
           if (at === -1) return
         } else if (
@@ -366,12 +381,14 @@ export class Http1Front implements FrontStream, Deadline {
     this.#head = null
     this.#body = null
     this.#isBodyPaused = false
-    if (this.#closeAfter || wasOpen || isLast) {
+    if (this.#closeAfter || wasOpen || isLast || this.#context.isDraining()) {
       this.#linger()
       return
     }
+    const now = this.#context.clock.monotonic()
     this.#phase = 'head'
-    this.deadlineAt = this.#context.clock.monotonic() + this.#context.clientTimeoutMs
+    this.deadlineAt = now + this.#context.clientTimeoutMs
+    this.#tailUntil = now + tailMs
     // Not from within a parse or an upstream read: the next request starts on a clean stack.
     if (wasPaused) process.nextTick(() => this.#resumeHeld())
   }
@@ -380,7 +397,9 @@ export class Http1Front implements FrontStream, Deadline {
   #linger(): void {
     this.#phase = 'lingering'
     this.#held = null
-    this.deadlineAt = this.#context.clock.monotonic() + lingerMs
+    const now = this.#context.clock.monotonic()
+    this.deadlineAt = now + lingerMs
+    this.#tailUntil = now + tailMs
     this.#socket.end()
     this.#socket.resume()
   }
@@ -418,7 +437,8 @@ export class Http1Front implements FrontStream, Deadline {
       if (this.#hasEnded && this.#phase === 'exchange') {
         this.deadlineAt = this.#context.clock.monotonic() + halfClosedIdleMs
       }
-      this.#listener?.onClientDrain()
+      if (this.#phase === 'head') this.#resumeHeld()
+      else this.#listener?.onClientDrain()
     }
   }
 

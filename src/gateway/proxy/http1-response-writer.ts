@@ -49,7 +49,12 @@ export class Http1ResponseWriter {
 
   /** The bytes are used by `flush` or `finish`, which must come before they change. */
   body(bytes: Buffer): void {
-    if (this.#body !== null) this.flush()
+    const earlier = this.#body
+    if (earlier !== null) {
+      // NOTE: copied: only a read's last part is watched until it has left, and after `finish` others read into the buffer.
+      this.#socket.write(combine(this.#head, earlier, ''))
+      this.#head = ''
+    }
     this.#body = bytes
   }
 

@@ -1,6 +1,11 @@
 import { Http1Error } from '../../codec/http1/errors.ts'
 import { isToken } from '../../codec/http1/fields.ts'
-import { parseContentLength, type RequestFraming, type RequestHead } from '../../codec/http1/request-head.ts'
+import {
+  isHost,
+  parseContentLength,
+  type RequestFraming,
+  type RequestHead,
+} from '../../codec/http1/request-head.ts'
 
 /** An HTTP/2 request as the HTTP/1.1 head that means the same (RFC 9113 section 8, RFC 8441). */
 export interface Http2Request {
@@ -35,10 +40,11 @@ export function readHttp2Request(
   const fields: string[] = []
   let cookie = ''
   let length: string | undefined
+  let host: string | undefined
   let bytes = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = (rawHeaders[index] ?? '').toLowerCase()
-    const value = (rawHeaders[index + 1] ?? '').trim()
+    const value = (rawHeaders[index + 1] ?? '').replace(/^[ \t]+|[ \t]+$/g, '')
     bytes += name.length + value.length + 4
     if (!valueText.test(value)) throw new Http1Error('HTTP_FIELD', 'control character in a field')
     if (name.startsWith(':')) {
@@ -53,14 +59,25 @@ export function readHttp2Request(
     else if (name === 'content-length') {
       if (length !== undefined) throw new Http1Error('HTTP_FRAMING', 'two Content-Length fields')
       length = value
-    } else if (name !== 'host' || !pseudo.has(':authority')) fields.push(name, value)
+    } else if (name === 'host') {
+      if (host !== undefined) throw new Http1Error('HTTP_HOST', 'several Host fields')
+      host = value
+    } else {
+      if (name === 'expect' && value.toLowerCase() !== '100-continue') {
+        throw new Http1Error('HTTP_EXPECT', 'unknown expectation')
+      }
+      fields.push(name, value)
+    }
   }
   if (bytes > maxBytes || fields.length > maxFields * 2) {
     throw new Http1Error('HTTP_HEAD_TOO_LARGE', 'too many fields')
   }
   if (cookie !== '') fields.push('cookie', cookie)
-  const authority = pseudo.get(':authority')
-  if (authority !== undefined) fields.unshift('host', authority)
+  const authority = pseudo.get(':authority') ?? host
+  if (authority === undefined || !isHost(authority)) {
+    throw new Http1Error('HTTP_HOST', 'no authority or a malformed one')
+  }
+  fields.unshift('host', authority)
   const isTunnel = pseudo.get(':method') === 'CONNECT' && pseudo.get(':protocol') === 'websocket'
   if (isTunnel) fields.push('sec-websocket-key', webSocketKey())
   const framing = isTunnel || endsStream ? ({ kind: 'none' } as const) : bodyFraming(length)
@@ -79,7 +96,7 @@ function toHead(
 ): RequestHead {
   const method = pseudo.get(':method') ?? ''
   const target = pseudo.get(':path') ?? ''
-  if (!isToken(method) || (method === 'CONNECT' && !isTunnel)) {
+  if (!isToken(method) || method === 'PRI' || (method === 'CONNECT' && !isTunnel)) {
     throw new Http1Error('HTTP_START_LINE', 'method not allowed')
   }
   if (!targetText.test(target) || !(target.startsWith('/') || (target === '*' && method === 'OPTIONS'))) {
