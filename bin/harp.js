@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-var major = Number(process.versions.node.split('.')[0])
-if (major < 24) {
+var version = process.versions.node.split('.').map(Number)
+if (version[0] < 24 || (version[0] === 24 && version[1] < 12)) {
   console.error(
-    'harp needs Node.js 24 or newer, this is ' +
+    'harp needs Node.js 24.12 or newer, this is ' +
       process.version +
       ': install Node.js 24 LTS, or run it as "npx harp" inside the project',
   )

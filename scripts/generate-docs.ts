@@ -91,7 +91,11 @@ function errorsDocument(): string {
     'The code is in the log (`code`), in what `harp` prints, and in what `harp doctor` says.',
     table(
       ['Code', 'What happened', 'What to do'],
-      Object.entries({ ...gatewayErrors, ...http1Errors, ...demoErrors }).map(([code, entry]) => [`\`${code}\``, entry.summary, entry.fix]),
+      Object.entries({ ...gatewayErrors, ...http1Errors, ...demoErrors }).map(([code, entry]) => [
+        `\`${code}\``,
+        entry.summary,
+        entry.fix,
+      ]),
     ),
     '## Decisions',
     'Every request ends in one of these; the access log has it as `reason`. "Counts" says whether it is a failure of the ' +

@@ -24,7 +24,10 @@ test('a table cell cannot break its row', () => {
 
 test('docs/dependencies.md has every direct dependency with its version', () => {
   const read = (name: string): string => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')
-  const manifest = JSON.parse(read('package.json')) as Record<'dependencies' | 'devDependencies', Record<string, string>>
+  const manifest = JSON.parse(read('package.json')) as Record<
+    'dependencies' | 'devDependencies',
+    Record<string, string>
+  >
   const page = read('docs/dependencies.md')
 
   const missing = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })

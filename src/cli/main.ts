@@ -73,7 +73,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 function describe(error: unknown): string {
   if (error instanceof HarpError) {
-    return `ERROR: ${error.message}${error.fix === undefined ? '' : `; ${error.fix}`} [${error.code}]`
+    return `ERROR: ${error.message}${error.fix === undefined ? '' : `. Fix: ${error.fix}`} [${error.code}]`
   }
   return `ERROR: ${errorMessage(error)}`
 }

@@ -31,7 +31,11 @@ const complaints: string[] = []
 
 function start(): NonNullable<typeof started> {
   started ??= (async () => {
-    const demo = await startDemo({ log: silentLogger, startGateway: (settings) => startDemoGateway(settings, silentLogger, '0.0.0'), preferredPort: 0 })
+    const demo = await startDemo({
+      log: silentLogger,
+      startGateway: (settings) => startDemoGateway(settings, silentLogger, '0.0.0'),
+      preferredPort: 0,
+    })
     const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: flags })
     return { demo, browser }
   })()

@@ -198,6 +198,7 @@ test('a client that goes away frees the app at once, up and down', async () => {
   await eventually('the upload to arrive', () => (silent.app.connectionCount === 1 ? true : undefined))
   up.resetAndDestroy()
   await eventually('the upload to be dropped', () => (silent.app.sockets.size === 0 ? true : undefined))
+  expect(responseOf(await stage.send({ target: '/exapps/no-such-app/x' })).status).toBe(404)
 })
 
 test('an early refusal reaches a client that is still sending', async () => {

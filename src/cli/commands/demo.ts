@@ -79,6 +79,6 @@ function parsePort(text: string): number {
   const port = Number(text)
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
   throw new HarpError('CONFIG_INVALID', `--port ${text}: not a port number`, {
-    fix: 'give a number from 1 to 65535',
+    fix: 'give a number from 0 (any) to 65535',
   })
 }

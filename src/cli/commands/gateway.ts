@@ -8,6 +8,7 @@ import {
   systemFiles,
   type Gateway,
 } from '../../gateway/index.ts'
+import { formatHostPort } from '../../net/address.ts'
 import { printLine, printTable } from '../output.ts'
 
 export interface GatewayCommandOptions {
@@ -28,12 +29,20 @@ export async function runGateway(options: GatewayCommandOptions): Promise<void> 
     printLine('Configuration is valid.')
     return
   }
+  if (config.verboseStart) {
+    for (const [name, value] of describeConfig(config)) printLine(`INFO: ${name}=${value}`)
+  }
   // A signal during the start counts too: it is remembered until there is something to stop.
   const { promise: stopAsked, resolve: askStop } = Promise.withResolvers<undefined>()
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(signal, () => askStop(undefined))
   let gateway: Gateway | null = null
   process.on('SIGHUP', () => gateway?.reload())
   gateway = await startGateway({ config, log: createLogger(config.logLevel), version: options.version })
+  if (config.verboseStart) {
+    printLine(
+      `INFO: Harp ${options.version} serves ExApps on http://${formatHostPort(gateway.httpAddress)}/exapps/`,
+    )
+  }
   await stopAsked
   await gateway.stop()
 }

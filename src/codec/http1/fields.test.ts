@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest'
 import { Http1Error, http1Errors } from './errors.ts'
 import {
   isToken,
-  joinedValue,
   lastValue,
   listOptions,
   nominatedFields,
@@ -94,13 +93,10 @@ describe('looking up values', () => {
 
   test('the last of several, or all of them joined', () => {
     expect(lastValue(fields, 'a')).toBe('3')
-    expect(joinedValue(fields, 'a')).toBe('1, 3')
-    expect(joinedValue(fields, 'a', '; ')).toBe('1; 3')
   })
 
   test('a value is never mistaken for a name', () => {
     expect(lastValue(['x', 'a', 'y', 'z'], 'a')).toBeUndefined()
-    expect(joinedValue(['x', 'a', 'y', 'z'], 'a')).toBeUndefined()
   })
 })
 

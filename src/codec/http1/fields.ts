@@ -92,18 +92,6 @@ export function lastValue(fields: Fields, name: string): string | undefined {
   return undefined
 }
 
-/** All lines of one name joined by `separator`, or undefined. */
-export function joinedValue(fields: Fields, name: string, separator = ', '): string | undefined {
-  let joined: string | undefined
-  for (let index = 0; index < fields.length; index += 2) {
-    if (fields[index] === name) {
-      const value = fields[index + 1] ?? ''
-      joined = joined === undefined ? value : joined + separator + value
-    }
-  }
-  return joined
-}
-
 /**
  * Field lines as they go on the wire, each ended by CRLF. Throws Http1Error where a value would end its line or
  * is no Latin-1: written as bytes, U+010A is a line feed.

@@ -30,7 +30,7 @@ export interface RequestHead {
   readonly expectsContinue: boolean
 }
 
-export const noBody: RequestFraming = { kind: 'none' }
+const noBody: RequestFraming = { kind: 'none' }
 export const chunkedBody = { kind: 'chunked' } as const
 const noOptions: readonly string[] = []
 // Printable ASCII without space and `#`, and bytes above 0x7F, which the original re-encodes (row 18).

@@ -73,7 +73,10 @@ test('every escape of an unreserved character or slash demands a match, no other
   for (let code = 0; code < 256; code++) {
     const escape = `%${code.toString(16).padStart(2, '0')}`
     const isRevealing = /[A-Za-z0-9\-._~/\\]/.test(String.fromCharCode(code))
-    expect(pathForms(`/${escape}`).decodedMustMatch, escape).toBe(isRevealing)
+    expect({ escape, mustMatch: pathForms(`/${escape}`).decodedMustMatch }).toEqual({
+      escape,
+      mustMatch: isRevealing,
+    })
   }
 })
 

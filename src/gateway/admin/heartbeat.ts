@@ -14,7 +14,7 @@ export interface HeartbeatOptions {
   readonly timeoutMs: number
 }
 
-export const heartbeatPath = '/exapps/app_api/heartbeat'
+const heartbeatPath = '/exapps/app_api/heartbeat'
 const maxBodyBytes = 1_024
 
 /**

@@ -15,7 +15,7 @@ export interface ControlRoutesOptions {
 }
 
 /** The HaRP feature level that we report: AppAPI compares it with its minimum. */
-export const featureLevel = '0.4.4'
+const featureLevel = '0.4.4'
 /** CA bundles of install_certificates are large (W28). */
 const certificateBodyLimit = 16 * 1_048_576
 

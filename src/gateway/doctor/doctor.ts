@@ -71,7 +71,12 @@ async function walk(
     appId === null
       ? [skip('app', 'name an installed app: --app ID')]
       : key.record === null
-        ? [skip('app', `Nextcloud has no usable record of ${appId}`)]
+        ? [
+            skip(
+              'app',
+              nextcloud.isUp ? `Nextcloud has no usable record of ${appId}` : 'Nextcloud cannot be asked',
+            ),
+          ]
         : checkApp({ record: key.record, access, isUp: gateway.instance !== null }),
   ])
   return [

@@ -27,7 +27,7 @@ const reasonPhrases: Readonly<Record<number, string>> = {
   504: 'Gateway Time-out',
 }
 
-export function reasonPhrase(status: number): string {
+function reasonPhrase(status: number): string {
   return reasonPhrases[status] ?? ''
 }
 

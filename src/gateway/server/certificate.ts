@@ -23,7 +23,7 @@ const warnDays = 30
 const dayMs = 86_400_000
 
 /**
- * Watches cert.pem: it may appear, change and expire while the gateway runs. What cannot be used is named
+ * Reads cert.pem every two seconds: it may appear, change and expire while the gateway runs. What cannot be used is named
  * in the log and the last good one stays.
  */
 export class CertificateFile {

@@ -132,7 +132,7 @@ describe('an answer by its framing', () => {
       const split = exchange({ mode: 'data' })
       split.wire.feed(bytes.slice(0, cut))
       split.wire.feed(bytes.slice(cut))
-      expect(joined(split.events), `cut at ${cut}`).toBe(joined(whole.events))
+      expect({ cut, events: joined(split.events) }).toEqual({ cut, events: joined(whole.events) })
     }
   })
 })

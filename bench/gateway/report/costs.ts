@@ -1,0 +1,28 @@
+/** From samples to the two numbers of a row: how much per second, and CPU for one. */
+import type { Sample } from '../measure.ts'
+import type { Unit } from '../workloads.ts'
+
+export type Cost = number | null
+
+/** CPU seconds for one operation, round by round. */
+export function costs(samples: readonly (Sample | null)[]): Cost[] {
+  return samples.map((sample) => (sample === null ? null : sample.cpuSeconds / sample.operations))
+}
+
+export function rates(samples: readonly (Sample | null)[]): number[] {
+  return samples.flatMap((sample) => (sample === null ? [] : [sample.operations / sample.seconds]))
+}
+
+export interface CostUnit {
+  readonly rate: string
+  readonly cost: string
+  /** Of the cost unit in one CPU second for one operation. */
+  readonly scale: number
+}
+
+export const costUnits: Readonly<Record<Unit, CostUnit>> = {
+  request: { rate: 'requests/s', cost: 'CPU µs/request', scale: 1e6 },
+  MiB: { rate: 'MiB/s', cost: 'CPU ms/100 MiB', scale: 1e5 },
+  echo: { rate: 'echoes/s', cost: 'CPU µs/echo', scale: 1e6 },
+  handshake: { rate: 'handshakes/s', cost: 'CPU µs/handshake', scale: 1e6 },
+}
