@@ -7,6 +7,8 @@ import { clientAddress, describePeer, type ClientAddress, type Peer } from './ac
 import { decide, type AccessRequest, type Decision, type Facts, type Need } from './access/decision.ts'
 import { reasonCounts } from './access/reasons.ts'
 import { escapeNonAscii, splitTarget } from './access/request-path.ts'
+import type { UserLookup } from './access/exapp-record.ts'
+import { LookupLimit } from './lookup-limit.ts'
 import type { AppDirectory } from './nextcloud/app-directory.ts'
 import type { SessionDirectory } from './nextcloud/session-directory.ts'
 import { hasSessionCookie, userContext, type RequestFields } from './proxy/request-fields.ts'
@@ -33,6 +35,10 @@ export interface Admitted {
 }
 
 const maxPeers = 4_096
+const maxLookupsPerClient = 8
+const tooManyLookups = { kind: 'unavailable' } as const
+/** How long a request for a public route waits to learn who asks; then it goes on as a visitor's (W21). */
+const publicPatienceMs = 2_500
 
 /**
  * Runs the pure decision and fetches the facts it asks for. Answers at once when every fact is cached,
@@ -40,6 +46,7 @@ const maxPeers = 4_096
  */
 export class Admission {
   readonly #options: AdmissionOptions
+  readonly #lookups = new LookupLimit(maxLookupsPerClient)
   readonly #peers = new BoundedMap<string, Peer>({ maxEntries: maxPeers, now: () => 0 })
 
   constructor(options: AdmissionOptions) {
@@ -48,7 +55,8 @@ export class Admission {
 
   admit(head: RequestHead, fields: RequestFields, peer: string): Admitted | Promise<Admitted> {
     const { bruteForce, sharedKey, trustedProxies } = this.#options
-    const client = clientAddress(this.#describe(peer), fields, trustedProxies)
+    const describedPeer = this.#describe(peer)
+    const client = clientAddress(describedPeer, fields, trustedProxies)
     const target = splitTarget(escapeNonAscii(head.target))
     const request: AccessRequest = {
       method: head.method,
@@ -59,7 +67,12 @@ export class Admission {
       hasCredentials: fields.authorization !== undefined || hasSessionCookie(fields.cookie),
       isBanned: !client.isTrustedProxy && bruteForce.isBanned(client.address),
     }
-    const pending = new Pending(this.#options, head, fields, request)
+    const pending = new Pending(this.#options, this.#lookups, client.address, {
+      head,
+      fields,
+      request,
+      isFromProxy: describedPeer.isTrusted,
+    })
     const decision = pending.run()
     if (decision instanceof Promise) return decision.then((late) => this.#conclude(client, target, late))
     return this.#conclude(client, target, decision)
@@ -90,19 +103,33 @@ export class Admission {
   }
 }
 
+interface Asked {
+  readonly head: RequestHead
+  readonly fields: RequestFields
+  readonly request: AccessRequest
+  /** The peer is a trusted proxy, whose forwarding headers count. */
+  readonly isFromProxy: boolean
+}
+
 /** One request's decision under way. */
 class Pending {
   readonly #options: AdmissionOptions
+  readonly #lookups: LookupLimit
+  readonly #client: string
   readonly #head: RequestHead
   readonly #fields: RequestFields
   readonly #request: AccessRequest
+  readonly #isFromProxy: boolean
   #facts: Facts = {}
 
-  constructor(options: AdmissionOptions, head: RequestHead, fields: RequestFields, request: AccessRequest) {
+  constructor(options: AdmissionOptions, lookups: LookupLimit, client: string, asked: Asked) {
     this.#options = options
-    this.#head = head
-    this.#fields = fields
-    this.#request = request
+    this.#lookups = lookups
+    this.#client = client
+    this.#head = asked.head
+    this.#fields = asked.fields
+    this.#request = asked.request
+    this.#isFromProxy = asked.isFromProxy
   }
 
   run(): Decision | Promise<Decision> {
@@ -124,21 +151,36 @@ class Pending {
     const { apps, resolver, sessions } = this.#options
     switch (need.fact) {
       case 'app': {
-        const app = apps.find(need.appId)
+        const isLimited = this.#request.key !== 'valid' && apps.wouldAsk(need.appId)
+        const app = isLimited
+          ? (this.#lookups.run(this.#client, async () => apps.find(need.appId)) ?? tooManyLookups)
+          : apps.find(need.appId)
         return app instanceof Promise ? app.then((late) => ({ app: late })) : { app }
       }
       case 'user': {
         const user = sessions.find(need.appId, {
           cookie: this.#fields.cookie,
           authorization: this.#fields.authorization ?? '',
-          context: () => userContext(this.#head.fields),
+          context: () => userContext(this.#head.fields, this.#isFromProxy ? null : this.#client),
         })
-        return user instanceof Promise ? user.then((late) => ({ user: late })) : { user }
+        if (!(user instanceof Promise)) return { user }
+        const answer = need.isOptional ? withinPatience(user) : user
+        return answer.then((late) => ({ user: late }))
       }
       case 'host': {
         const host = resolver.resolve(need.host)
         return host instanceof Promise ? host.then((late) => ({ host: late })) : { host }
       }
     }
+  }
+}
+
+async function withinPatience(user: Promise<UserLookup>): Promise<UserLookup> {
+  const { promise: late, resolve } = Promise.withResolvers<UserLookup>()
+  const timer = setTimeout(() => resolve({ kind: 'unavailable' }), publicPatienceMs)
+  try {
+    return await Promise.race([user, late])
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -153,6 +153,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     bruteForce.evictExpired()
     apps.evictExpired()
     sessions.evictExpired()
+    listeners.retryHttps()
   }, evictEveryMs)
   evict.unref()
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { detachedText } from '../base/detached-text.ts'
 import { errorMessage } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { RequestHead } from '../codec/http1/request-head.ts'
@@ -13,7 +14,7 @@ import type { AppDirectory } from './nextcloud/app-directory.ts'
 import { ForwardExchange, type ForwardContext } from './proxy/forward-exchange.ts'
 import type { FrontStream } from './proxy/front-stream.ts'
 import { plainText, refusals, stockPages, type LocalResponse } from './proxy/local-response.ts'
-import type { Outcome, RequestEvents } from './proxy/request-events.ts'
+import type { Outcome, RequestEnd, RequestEvents } from './proxy/request-events.ts'
 import { readRequestFields, type RequestFields } from './proxy/request-fields.ts'
 import { tunnelProtocols, upstreamRequestHead } from './proxy/upstream-request.ts'
 import type { Resolver } from './upstream/resolver.ts'
@@ -182,6 +183,7 @@ export class RequestHandler {
         if (statuses.includes(status)) this.#options.admission.recordFailure(admitted.client)
       },
       onDone: (outcome, status) => this.#end(arrived, admitted, outcome, status),
+      onTunnel: () => tunnelEnd(this.#options, arrived, admitted),
     }).start()
   }
 
@@ -207,23 +209,56 @@ export class RequestHandler {
   }
 
   #end(arrived: Arrived, admitted: Admitted, outcome: Outcome, status: number): void {
-    const { front, head, fields, startedAt } = arrived
-    const { decision } = admitted
-    const forward = decision.kind === 'forward' ? decision : null
-    this.#options.events.requestEnded({
-      reason: decision.reason,
-      outcome,
-      startedAt,
-      endedAt: this.#options.clock.monotonic(),
-      peer: front.peer,
-      client: admitted.client.address,
-      protocol: front.protocol,
-      method: head.method,
-      path: admitted.path,
-      app: forward?.appId ?? null,
-      status,
-      upstream: forward === null ? null : `${forward.host}:${forward.port}`,
-      requestId: fields.requestId ?? null,
-    })
+    const { clock, events } = this.#options
+    events.requestEnded({ ...describe(arrived, admitted), outcome, status, endedAt: clock.monotonic() })
   }
+}
+
+type Description = Omit<RequestEnd, 'outcome' | 'status' | 'endedAt'>
+
+/** What the access log says of a request, whatever its end. */
+function describe(
+  { front, head, fields, startedAt }: Arrived,
+  { decision, client, path }: Admitted,
+): Description {
+  const forward = decision.kind === 'forward' ? decision : null
+  return {
+    reason: decision.reason,
+    startedAt,
+    peer: front.peer,
+    client: client.address,
+    protocol: front.protocol,
+    method: head.method,
+    path,
+    app: forward?.appId ?? null,
+    upstream: forward === null ? null : `${forward.host}:${forward.port}`,
+    requestId: fields.requestId ?? null,
+  }
+}
+
+/** NOTE: texts are detached, or a slice would keep the whole head alive as long as the tunnel. */
+function tunnelEnd(
+  { clock, events }: RequestHandlerOptions,
+  arrived: Arrived,
+  admitted: Admitted,
+): (outcome: Outcome, status: number) => void {
+  const { method, path, app, upstream, requestId, ...rest } = describe(arrived, admitted)
+  const description: Description = {
+    ...rest,
+    method: detachedText(method),
+    path: detachedText(path),
+    app: app === null ? null : detachedText(app),
+    upstream: upstream === null ? null : detachedText(upstream),
+    requestId: requestId === null ? null : detachedText(requestId),
+  }
+  return endOf(clock, events, description)
+}
+
+function endOf(
+  clock: Clock,
+  events: RequestEvents,
+  description: Description,
+): (outcome: Outcome, status: number) => void {
+  return (outcome, status) =>
+    events.requestEnded({ ...description, outcome, status, endedAt: clock.monotonic() })
 }

@@ -195,7 +195,9 @@ test('a second gateway in the same state directory does not start', async () => 
 
   expect(exit.code).toBe(1)
   expect(exit.stderr.split('\n').filter((line) => line !== '')).toEqual([
-    expect.stringMatching(/^ERROR: another gateway uses .*harp\.sock; Stop it.*\[CONTROL_SOCKET_BUSY\]$/),
+    expect.stringMatching(
+      /^ERROR: another gateway uses .*harp\.sock\. Fix: Stop it.*\[CONTROL_SOCKET_BUSY\]$/,
+    ),
   ])
   expect(await readiness(gateway)).toMatchObject({ status: 200 })
 })
@@ -239,7 +241,7 @@ test('an admin port that is taken ends the start with one line', async () => {
   expect(exit.code).toBe(1)
   expect(exit.stderr).toMatch(
     new RegExp(
-      `^ERROR: cannot listen on 127\\.0\\.0\\.1:${port} \\(HARP_ADMIN_ADDRESS\\): EADDRINUSE; .*\\[LISTEN_FAILED\\]\n$`,
+      `^ERROR: cannot listen on 127\\.0\\.0\\.1:${port} \\(HARP_ADMIN_ADDRESS\\): EADDRINUSE\\. Fix: .*\\[LISTEN_FAILED\\]\n$`,
     ),
   )
 })

@@ -501,6 +501,57 @@ test.each([
   expect(missing).toEqual(sizes.map(() => 0))
 })
 
+test('of three thousand interleaved answers and echoes each has its own bytes and no others', async () => {
+  const { path } = await stage.exapp(async (exchange) => {
+    const number = Number(exchange.query.get('n') ?? '0')
+    const framing = exchange.query.get('framing')
+    const body = bodyOf(number)
+    await exchange.readBody()
+    if (framing === 'chunked') {
+      await exchange.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
+      for (let at = 0; at < body.length; at += 9_000) {
+        const piece = body.subarray(at, at + 9_000)
+        await exchange.write(`${piece.length.toString(16)}\r\n${piece.toString()}\r\n`)
+      }
+      await exchange.write('0\r\n\r\n')
+    } else await exchange.reply(200, body, 'text/plain')
+  })
+  let next = 0
+  const wrong: number[] = []
+  const worker = async (): Promise<void> => {
+    while (next < 3_000) {
+      const number = (next += 1)
+      const framing = number % 2 === 0 ? 'chunked' : 'length'
+      const echo = number % 5 === 0
+      await using connection = await stage.connect()
+      if (echo) {
+        await connection.send(
+          `GET ${path}/t HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo-bytes\r\n\r\n`,
+        )
+        await connection.readHead()
+        await connection.send(bodyOf(number))
+        const echoed = await connection.reader.take(bodyOf(number).length, deadlineIn(15_000, 'an echo'))
+        if (!echoed.equals(bodyOf(number))) wrong.push(number)
+        continue
+      }
+      await connection.sendRequest({
+        target: `${path}/x?n=${number}&framing=${framing}`,
+        version: number % 3 === 0 ? 'HTTP/1.0' : 'HTTP/1.1',
+      })
+      const { body } = responseOf(await connection.readOutcome({ timeoutMs: 15_000 }))
+      if (!body.equals(bodyOf(number))) wrong.push(number)
+    }
+  }
+  await Promise.all(Array.from({ length: 48 }, worker))
+
+  expect(wrong).toEqual([])
+})
+
+/** A body that names its request in every eight bytes; its length is anything up to 70 KB. */
+function bodyOf(number: number): Buffer {
+  return Buffer.alloc(((number * 7_919) % 70_000) + 8, `<${String(number).padStart(6, '0')}>`)
+}
+
 test('Connection: close is answered and obeyed', async () => {
   const { path } = await stage.exapp()
   await using connection = await stage.connect()

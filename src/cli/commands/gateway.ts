@@ -18,6 +18,11 @@ export interface GatewayCommandOptions {
 
 /** `harp gateway`: runs until SIGTERM, SIGINT or SIGUSR1, then drains and exits 0; SIGHUP reloads the certificate. */
 export async function runGateway(options: GatewayCommandOptions): Promise<void> {
+  // A signal during the start counts too: it is remembered until there is something to stop.
+  const { promise: stopAsked, resolve: askStop } = Promise.withResolvers<undefined>()
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(signal, () => askStop(undefined))
+  let gateway: Gateway | null = null
+  process.on('SIGHUP', () => gateway?.reload())
   const { config, problems } = parseConfig(readEnvironment(), systemFiles)
   for (const line of formatProblems(problems)) printLine(line)
   if (config === null) {
@@ -32,11 +37,6 @@ export async function runGateway(options: GatewayCommandOptions): Promise<void> 
   if (config.verboseStart) {
     for (const [name, value] of describeConfig(config)) printLine(`INFO: ${name}=${value}`)
   }
-  // A signal during the start counts too: it is remembered until there is something to stop.
-  const { promise: stopAsked, resolve: askStop } = Promise.withResolvers<undefined>()
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(signal, () => askStop(undefined))
-  let gateway: Gateway | null = null
-  process.on('SIGHUP', () => gateway?.reload())
   gateway = await startGateway({ config, log: createLogger(config.logLevel), version: options.version })
   if (config.verboseStart) {
     printLine(

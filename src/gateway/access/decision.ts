@@ -51,7 +51,8 @@ export interface Facts {
 
 export type Need =
   | { readonly kind: 'need'; readonly fact: 'app'; readonly appId: string }
-  | { readonly kind: 'need'; readonly fact: 'user'; readonly appId: string }
+  /** `isOptional`: the route is public, so the request must not wait long for the answer. */
+  | { readonly kind: 'need'; readonly fact: 'user'; readonly appId: string; readonly isOptional: boolean }
   | { readonly kind: 'need'; readonly fact: 'host'; readonly host: string }
 
 export interface Refusal {
@@ -135,7 +136,12 @@ function decideApp(request: AccessRequest, facts: Facts, appId: string, targetPa
   if (requirement.kind === 'no-route') return refuse('no-route', true)
   if (requirement.kind === 'budget') return refuse('route-budget', false)
   if (request.hasCredentials && facts.user === undefined) {
-    return { kind: 'need', fact: 'user', appId: appId.toLowerCase() }
+    return {
+      kind: 'need',
+      fact: 'user',
+      appId: appId.toLowerCase(),
+      isOptional: requirement.accessLevel === 0,
+    }
   }
   const user = facts.user ?? { kind: 'anonymous' }
   if (requirement.accessLevel > 0) {

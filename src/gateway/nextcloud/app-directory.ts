@@ -76,6 +76,13 @@ export class AppDirectory {
     return { kind: 'known', app: entry.app }
   }
 
+  /** True where `find` would ask Nextcloud a question that is not under way. */
+  wouldAsk(appId: string): boolean {
+    return (
+      this.#known.get(appId) === undefined && this.#unknown.get(appId) !== true && !this.#fetches.has(appId)
+    )
+  }
+
   /** Asks Nextcloud now, at most once a second for an app: its address did not answer (W22). */
   async refresh(appId: string): Promise<AppLookup> {
     const entry = this.#known.get(appId)

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { Wire, WireHandler } from '../upstream/wire.ts'
+import { transientBytes, type Wire, type WireHandler } from '../upstream/wire.ts'
 
 /**
  * Writes bytes that are only valid now (an upstream's reused read buffer) to a stream. Small ones are
@@ -7,7 +7,8 @@ import type { Wire, WireHandler } from '../upstream/wire.ts'
  * is returned and the caller must leave the buffer alone until `drain`.
  */
 export function writeTransient(stream: Duplex, bytes: Buffer): boolean {
-  if (bytes.length < stream.writableHighWaterMark) return stream.write(Buffer.from(bytes))
+  const isSmall = bytes.length <= transientBytes || bytes.length < stream.writableHighWaterMark
+  if (isSmall) return stream.write(Buffer.from(bytes))
   stream.write(bytes)
   return stream.writableLength === 0
 }
@@ -52,6 +53,4 @@ export class DuplexWire implements Wire {
   resume(): void {
     this.#stream.resume()
   }
-
-  shrink(): void {}
 }

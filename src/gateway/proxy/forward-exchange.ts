@@ -15,7 +15,7 @@ import type { UpstreamPool } from '../upstream/upstream-pool.ts'
 import type { DialTarget, Wire } from '../upstream/wire.ts'
 import type { BodyReceiver, FrontListener, FrontStream } from './front-stream.ts'
 import { stockPages, type LocalResponse } from './local-response.ts'
-import { relay } from './relay.ts'
+import { relay, type RelaySummary } from './relay.ts'
 import type { Outcome } from './request-events.ts'
 import { allowedTrailers } from './response-fields.ts'
 
@@ -38,6 +38,8 @@ export interface ForwardRequest {
   /** Sees the status of the final answer (brute-force protection). */
   readonly onStatus: (status: number) => void
   readonly onDone: (outcome: Outcome, status: number) => void
+  /** Gives the `onDone` of a tunnel, which must not keep the request (its cookies, the app's token) in memory. */
+  readonly onTunnel: () => (outcome: Outcome, status: number) => void
 }
 
 /** Waits before the second and third connection attempt: short enough for AppAPI's one-second polls. */
@@ -165,7 +167,7 @@ export class ForwardExchange implements ExchangeHandler, BodyReceiver, FrontList
       halfClosedIdleMs,
       clock: this.#context.clock,
       sweeper: this.#context.sweeper,
-      onDone: (summary) => this.#request.onDone(`tunnel-${summary.end}`, 101),
+      onDone: tunnelEnd(this.#request),
     })
   }
 
@@ -218,13 +220,14 @@ export class ForwardExchange implements ExchangeHandler, BodyReceiver, FrontList
   async #dial(): Promise<void> {
     let failure: unknown
     for (let attempt = 0; attempt <= redialDelaysMs.length; attempt++) {
-      try {
-        const connection = await this.#context.pool.dial(this.#target)
-        if (this.#isOver) connection.destroy()
-        else this.#begin(connection)
-        return
-      } catch (error) {
+      const dialled = await this.#context.pool.dial(this.#target).catch((error: unknown) => {
         failure = error
+        return null
+      })
+      if (dialled !== null) {
+        if (this.#isOver) dialled.destroy()
+        else this.#begin(dialled)
+        return
       }
       // A connection that timed out has waited long enough; a refused one may be an app that just restarts or moved.
       if (errorCode(failure) === 'UPSTREAM_CONNECT_TIMEOUT') break
@@ -259,4 +262,10 @@ export class ForwardExchange implements ExchangeHandler, BodyReceiver, FrontList
     this.#isOver = true
     this.#context.sweeper.delete(this)
   }
+}
+
+/** NOTE: outside the class, so that the closure holds neither the exchange nor its request. */
+function tunnelEnd(request: ForwardRequest): (summary: RelaySummary) => void {
+  const onDone = request.onTunnel()
+  return (summary) => onDone(`tunnel-${summary.end}`, 101)
 }

@@ -28,7 +28,7 @@ export interface Http1FrontContext {
   readonly onBadRequest: (error: Error, peer: string) => void
   readonly onClose: (front: Http1Front) => void
   /** The peer speaks HTTP/2 by prior knowledge: the socket, paused, with its bytes pushed back. */
-  readonly onHttp2: (socket: net.Socket) => void
+  readonly onHttp2: (front: Http1Front, socket: net.Socket) => void
 }
 
 /** head: between requests or in a head; exchange: a request is being answered; tunnel, lingering, closed: no further request. */
@@ -82,7 +82,12 @@ export class Http1Front implements FrontStream, Deadline {
     this.peer = socket.remoteAddress ?? ''
     this.deadlineAt = context.clock.monotonic() + context.clientTimeoutMs
     context.sweeper.add(this)
-    for (const [event, listener] of Object.entries(this.#listeners)) socket.on(event, listener)
+    const { data, end, drain, error, close } = this.#listeners
+    socket.on('data', data)
+    socket.on('end', end)
+    socket.on('drain', drain)
+    socket.on('error', error)
+    socket.on('close', close)
   }
 
   get protocol(): 'HTTP/1.0' | 'HTTP/1.1' {
@@ -298,7 +303,7 @@ export class Http1Front implements FrontStream, Deadline {
     for (const [event, listener] of Object.entries(this.#listeners)) socket.removeListener(event, listener)
     socket.pause()
     socket.unshift(bytes)
-    this.#context.onHttp2(socket)
+    this.#context.onHttp2(this, socket)
     return true
   }
 

@@ -34,7 +34,7 @@ export class Http1ResponseWriter {
   begin(head: ResponseHead, options: Http1ResponseOptions): boolean {
     const framing = head.framing.kind
     this.isAnswering = true
-    this.isCloseDelimited = framing === 'close'
+    this.isCloseDelimited = framing === 'close' || (framing === 'chunked' && options.isOld)
     this.#isChunked = framing === 'chunked' && !options.isOld
     let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n${serializeResponseFields(head)}`
     if (this.#isChunked) text += 'transfer-encoding: chunked\r\n'

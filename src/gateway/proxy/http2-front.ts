@@ -76,7 +76,8 @@ export class Http2Front implements FrontStream, Deadline {
 
   onDeadline(): void {
     this.deadlineAt = Number.POSITIVE_INFINITY
-    if (this.#listener === null) this.respond(stockPages[408])
+    if (this.#isAnswered) this.#stream.destroy()
+    else if (this.#listener === null) this.respond(stockPages[408])
     else this.#listener.onBodyTimeout()
   }
 
@@ -89,6 +90,7 @@ export class Http2Front implements FrontStream, Deadline {
     if (response.contentType !== '') fields.push('content-type', response.contentType)
     this.#respond(response.status, fields)
     this.#stream.end(this.#head?.method === 'HEAD' || response.status === 204 ? undefined : body)
+    this.deadlineAt = this.#context.clock.monotonic() + tailMs
     this.#endStream()
   }
 
@@ -106,6 +108,11 @@ export class Http2Front implements FrontStream, Deadline {
 
   sendHead(head: ResponseHead): BodyMode {
     if (!this.#isOpen) return 'data'
+    // To an extended CONNECT any 2xx means that the tunnel is open (RFC 8441 section 5); the app opened none.
+    if (this.#isTunnel && head.status < 300) {
+      this.respond(stockPages[502])
+      return 'data'
+    }
     // HTTP/2 has no statuses above 599; recipients take them for a server's error anyway (RFC 9110 section 15).
     const status = head.status > 599 ? 502 : head.status
     this.#respond(status, http2Fields(head), {
@@ -117,7 +124,7 @@ export class Http2Front implements FrontStream, Deadline {
 
   sendBody(bytes: Buffer): void {
     // NOTE: copied, because an HTTP/2 stream keeps what it cannot send yet.
-    if (this.#stream.writable) this.#stream.write(Buffer.from(bytes))
+    if (this.#stream.writable && !this.#isAnswered) this.#stream.write(Buffer.from(bytes))
   }
 
   flush(): boolean {
@@ -125,8 +132,9 @@ export class Http2Front implements FrontStream, Deadline {
   }
 
   finish(trailers: Fields): void {
+    if (this.#isAnswered || !this.#isOpen) return
     this.#isAnswered = true
-    if (!this.#isOpen) return
+    this.deadlineAt = this.#context.clock.monotonic() + tailMs
     if (this.#waitsForTrailers) {
       this.#stream.once('wantTrailers', () => {
         if (!this.#isOpen) return
@@ -161,6 +169,8 @@ export class Http2Front implements FrontStream, Deadline {
     this.#tunnel = tunnel
     this.#isAnswered = true
     this.#listener = null
+    this.#head = null
+    this.deadlineAt = Number.POSITIVE_INFINITY
     this.#stream.on('data', (chunk: Buffer) => tunnel.handler?.onData(chunk))
     this.#stream.on('end', () => tunnel.handler?.onEnd())
     return tunnel
@@ -194,7 +204,7 @@ export class Http2Front implements FrontStream, Deadline {
   }
 
   resumeBody(): void {
-    this.#touchBody()
+    if (!this.#hasWholeRequest) this.#touchBody()
     this.#stream.resume()
   }
 
@@ -233,6 +243,8 @@ export class Http2Front implements FrontStream, Deadline {
   }
 }
 
+/** How long a client may take for what is left of an answer: as long as the front of HTTP/1 allows. */
+const tailMs = 300_000
 const lastChunk = Buffer.from('0\r\n', 'latin1')
 
 function encodeChunk(data: Buffer): Buffer {

@@ -31,7 +31,6 @@ class Peer implements Wire {
   resume(): void {
     this.calls.push('resume')
   }
-  shrink(): void {}
 }
 
 function setup(idleMs = 60_000) {

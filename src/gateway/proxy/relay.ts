@@ -43,8 +43,6 @@ class Relay implements Deadline {
   }
 
   start(): void {
-    this.#client.wire.shrink()
-    this.#upstream.wire.shrink()
     this.touch()
     this.#options.sweeper.add(this)
     this.#client.wire.setHandler(this.#client)

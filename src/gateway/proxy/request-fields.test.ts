@@ -148,10 +148,16 @@ test('Nextcloud gets only what identifies a user (W20)', () => {
     'chunked',
   ]
 
-  expect(userContext(fields)).toEqual({
+  expect(userContext(fields, null)).toEqual({
     'user-agent': 'ua',
     'x-forwarded-for': '1.1.1.1',
     'x-forwarded-proto': 'https',
     requesttoken: 't',
   })
+})
+
+test('who is no trusted proxy does not choose the address that Nextcloud charges', () => {
+  const fields = ['x-forwarded-for', '203.0.113.9', 'x-real-ip', '203.0.113.9', 'user-agent', 'ua']
+
+  expect(userContext(fields, '9.9.9.9')).toEqual({ 'user-agent': 'ua', 'x-forwarded-for': '9.9.9.9' })
 })

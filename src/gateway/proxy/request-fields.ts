@@ -209,14 +209,21 @@ export function hasSessionCookie(cookie: string): boolean {
   return false
 }
 
-/** The fields besides cookie and authorization that Nextcloud gets to know a user by (W20). */
-export function userContext(fields: readonly string[]): Record<string, string> {
+/**
+ * The fields besides cookie and authorization that Nextcloud gets to know a user by (W20). `client`: the peer
+ * is no trusted proxy, so its address stands in for what it claims of others (W9); null: the fields count.
+ */
+export function userContext(fields: readonly string[], client: string | null): Record<string, string> {
   const context: Record<string, string> = {}
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] ?? ''
     if (!isContextField(name)) continue
     const value = fields[index + 1] ?? ''
     context[name] = context[name] === undefined ? value : `${context[name]}, ${value}`
+  }
+  if (client !== null) {
+    delete context['x-real-ip']
+    context['x-forwarded-for'] = client
   }
   return context
 }

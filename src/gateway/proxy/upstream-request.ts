@@ -1,5 +1,6 @@
 import { lastValue } from '../../codec/http1/fields.ts'
 import type { RequestHead } from '../../codec/http1/request-head.ts'
+import { formatHostPort } from '../../net/address.ts'
 import type { Forward } from '../access/decision.ts'
 import type { RequestFields } from './request-fields.ts'
 
@@ -27,7 +28,7 @@ export function upstreamRequestHead(
     `ex-app-id: ${forward.appId}\r\nex-app-version: ${forward.version}\r\n` +
     `authorization-app-api: ${forward.authorization}\r\naa-version: ${aaVersion}\r\n`
   if (head.minorVersion === 0 && lastValue(head.fields, 'host') === undefined) {
-    text += `host: ${forward.host}:${forward.port}\r\n`
+    text += `host: ${formatHostPort(forward)}\r\n`
   }
   if (head.framing.kind === 'chunked') text += 'transfer-encoding: chunked\r\n'
   else if (head.framing.kind === 'length') text += `content-length: ${head.framing.bytes}\r\n`

@@ -5,6 +5,9 @@ import { Http2Front, type Http2FrontContext } from '../proxy/http2-front.ts'
 export interface Http2SessionOptions extends Http2FrontContext {
   /** A session without streams is closed after this silence. */
   readonly idleTimeoutMs: number
+  /** Takes a place for one more request of a session; false where there is none. */
+  readonly enterStream: () => boolean
+  readonly leaveStream: () => void
   readonly onClose: (session: ServerHttp2Session) => void
 }
 
@@ -34,8 +37,18 @@ export function serveHttp2(socket: net.Socket, options: Http2SessionOptions): Se
   session.on('error', () => session.destroy())
   session.on('close', () => options.onClose(session))
   session.on('stream', (stream: ServerHttp2Stream, _headers, flags: number, rawHeaders: string[]) => {
+    // The session itself has a place already; every further stream may need a connection to an app.
+    const needsPlace = openStreams > 0
+    if (needsPlace && !options.enterStream()) {
+      stream.on('error', () => {})
+      stream.close(http2.constants.NGHTTP2_REFUSED_STREAM)
+      return
+    }
     openStreams++
-    stream.once('close', () => openStreams--)
+    stream.once('close', () => {
+      openStreams--
+      if (needsPlace) options.leaveStream()
+    })
     const endsStream = (flags & http2.constants.NGHTTP2_FLAG_END_STREAM) !== 0
     new Http2Front(options, stream, peer).start(rawHeaders, endsStream)
   })

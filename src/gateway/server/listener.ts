@@ -3,6 +3,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import { errorCode, HarpError } from '../../base/errors.ts'
 import {
+  addressGroup,
   canonicalAddress,
   formatHostPort,
   isInNetworks,
@@ -44,12 +45,13 @@ export class ConnectionLimits {
   }
 
   /** Takes a place; false where there is none. */
-  enter(peer: string): boolean {
+  enter(address: string): boolean {
+    const peer = this.#group(address)
     const ofPeer = this.#perPeer.get(peer) ?? 0
     const isPeerFull =
       this.#maxPerPeer > 0 &&
       ofPeer >= this.#maxPerPeer &&
-      !isInNetworks(canonicalAddress(peer) ?? peer, this.#trusted)
+      !isInNetworks(canonicalAddress(address) ?? address, this.#trusted)
     if (this.#total >= this.#maxTotal || isPeerFull) {
       this.#refused++
       return false
@@ -59,12 +61,32 @@ export class ConnectionLimits {
     return true
   }
 
-  leave(peer: string): void {
+  /** A request beyond its connection's first: it counts to the total. */
+  enterStream(): boolean {
+    if (this.#total >= this.#maxTotal) {
+      this.#refused++
+      return false
+    }
+    this.#total++
+    return true
+  }
+
+  leaveStream(): void {
+    this.#total--
+  }
+
+  leave(address: string): void {
     this.#total--
     if (this.#maxPerPeer === 0) return
+    const peer = this.#group(address)
     const left = (this.#perPeer.get(peer) ?? 1) - 1
     if (left === 0) this.#perPeer.delete(peer)
     else this.#perPeer.set(peer, left)
+  }
+
+  /** Who owns an IPv6 network has one allowance, not one for each of its addresses. */
+  #group(address: string): string {
+    return this.#maxPerPeer === 0 ? address : addressGroup(canonicalAddress(address) ?? address, 64)
   }
 }
 
@@ -76,6 +98,8 @@ const backlog = 4_096
 export class Listener {
   readonly #options: ListenerOptions
   readonly #server: net.Server
+  /** One for all connections. */
+  readonly #frontContext: Http1FrontContext
   readonly #fronts = new Set<Http1Front>()
   readonly #sessions = new Set<ServerHttp2Session>()
   /** TLS handshakes under way, by the client's end. */
@@ -83,6 +107,14 @@ export class Listener {
 
   constructor(options: ListenerOptions, certificate: CertificateBundle | null) {
     this.#options = options
+    this.#frontContext = {
+      ...options,
+      onHttp2: (front, socket) => {
+        this.#fronts.delete(front)
+        this.#serveHttp2(socket)
+      },
+      onClose: (front) => this.#fronts.delete(front),
+    }
     if (certificate === null) {
       this.#server = net.createServer(socketOptions, (socket) => {
         if (this.#enter(socket)) this.#onSocket(socket)
@@ -190,17 +222,7 @@ export class Listener {
       this.#serveHttp2(socket)
       return
     }
-    const front = new Http1Front(
-      {
-        ...this.#options,
-        onHttp2: (upgraded) => {
-          this.#fronts.delete(front)
-          this.#serveHttp2(upgraded)
-        },
-        onClose: (closed) => this.#fronts.delete(closed),
-      },
-      socket,
-    )
+    const front = new Http1Front(this.#frontContext, socket)
     this.#fronts.add(front)
   }
 
@@ -208,6 +230,8 @@ export class Listener {
     const session = serveHttp2(socket, {
       ...this.#options,
       idleTimeoutMs: this.#options.clientTimeoutMs,
+      enterStream: () => this.#options.limits.enterStream(),
+      leaveStream: () => this.#options.limits.leaveStream(),
       onClose: (closed) => this.#sessions.delete(closed),
     })
     this.#sessions.add(session)

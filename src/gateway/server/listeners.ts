@@ -20,6 +20,9 @@ export class Listeners {
   readonly #options: ListenersOptions
   readonly #http: Listener
   #https: Listener | null = null
+  #pendingHttps: Listener | null = null
+  #certificate: CertificateBundle | null = null
+  #httpsProblem = ''
   #opening: Promise<void> = Promise.resolve()
   #isDraining = false
   #address: HostPort
@@ -61,27 +64,44 @@ export class Listeners {
 
   /** Opens HTTPS with the first certificate, renews it with later ones. */
   useCertificate(certificate: CertificateBundle): void {
-    if (this.#https !== null) {
-      this.#https.setCertificate(certificate)
-      this.#options.log.info({ validTo: certificate.validTo.toISOString() }, 'certificate replaced')
+    this.#certificate = certificate
+    const listener = this.#https ?? this.#pendingHttps
+    if (listener === null) {
+      this.#openHttps(certificate)
       return
     }
-    const listener = new Listener(
-      this.#listenerOptions('HP_EXAPPS_HTTPS_ADDRESS', this.#options.https),
-      certificate,
-    )
-    this.#opening = listener.listen().then(
+    listener.setCertificate(certificate)
+    this.#options.log.info({ validTo: certificate.validTo.toISOString() }, 'certificate replaced')
+  }
+
+  /** Tries again to open an HTTPS listener that could not open while the gateway ran, for example on a busy port. */
+  retryHttps(): void {
+    if (this.#certificate === null || this.#https !== null || this.#pendingHttps !== null) return
+    if (!this.#isDraining) this.#openHttps(this.#certificate)
+  }
+
+  #openHttps(certificate: CertificateBundle): void {
+    const { https, log } = this.#options
+    const listener = new Listener(this.#listenerOptions('HP_EXAPPS_HTTPS_ADDRESS', https), certificate)
+    this.#pendingHttps = listener
+    const opening = listener.listen().then(
       (address) => {
+        this.#pendingHttps = null
         this.#https = listener
-        this.#options.log.info({ https: formatHostPort(address) }, 'HTTPS opened')
+        if (this.#isDraining) listener.destroy()
+        else log.info({ https: formatHostPort(address) }, 'HTTPS opened')
       },
       (error: unknown) => {
-        this.#options.log.error({ problem: errorMessage(error) }, 'HTTPS could not open')
+        this.#pendingHttps = null
+        const problem = errorMessage(error)
+        if (problem !== this.#httpsProblem) log.error({ problem }, 'HTTPS could not open')
+        this.#httpsProblem = problem
         throw error
       },
     )
-    // Heard by `settled` at the start; later a log line is all there is to do.
-    this.#opening.catch(() => {})
+    this.#opening = opening
+    // Heard by `settled` at the start; later the log says it and `retryHttps` goes on.
+    opening.catch(() => {})
   }
 
   /** Stops accepting, waits until the last request is answered or the time is up, then cuts the rest. */
@@ -97,6 +117,7 @@ export class Listeners {
   destroy(): void {
     this.#http.destroy()
     this.#https?.destroy()
+    this.#pendingHttps?.destroy()
   }
 
   #listenerOptions(name: string, address: HostPort): ListenerOptions {

@@ -1,13 +1,16 @@
 import type net from 'node:net'
 import { HarpError } from '../../base/errors.ts'
 import { PatientSocket } from './patient-socket.ts'
-import type { Dialer, DialTarget, Wire, WireHandler } from './wire.ts'
+import { transientBytes, type Dialer, type DialTarget, type Wire, type WireHandler } from './wire.ts'
 
-/** Read buffers by what the stream does: waiting tunnels, answers, bulk. */
-const idleBytes = 1024
-const normalBytes = 16_384
+/**
+ * What all wires read into as long as their reads are small: bytes are used or copied before the next read
+ * of any wire (see `transientBytes`). A wire whose reads fill it takes a large buffer of its own, and gives it
+ * up after many small reads. 16 KiB for each wire would make the collector run for every few handshakes.
+ */
+const sharedBuffer = Buffer.allocUnsafeSlow(transientBytes)
 const bulkBytes = 65_536
-const shrinkAfterSmallReads = 64
+const releaseAfterSmallReads = 64
 
 /**
  * A wire over TCP that reads into its own reused buffer (`onread`), which saves an allocation and a stream
@@ -16,8 +19,8 @@ const shrinkAfterSmallReads = 64
 export class SocketWire implements Wire {
   readonly #socket: net.Socket
   #handler: WireHandler | null = null
-  #buffer = Buffer.allocUnsafeSlow(normalBytes)
-  #floorBytes = normalBytes
+  #buffer = sharedBuffer
+  #hasRead = false
   #smallReads = 0
   #error: Error | null = null
   #paused = false
@@ -92,15 +95,10 @@ export class SocketWire implements Wire {
     this.#socket.resume()
   }
 
-  shrink(): void {
-    this.#floorBytes = idleBytes
-    this.#smallReads = shrinkAfterSmallReads
-  }
-
   #onRead(count: number): boolean {
     const chunk = count === this.#buffer.length ? this.#buffer : this.#buffer.subarray(0, count)
-    if (count === this.#buffer.length) this.#smallReads = 0
-    else this.#smallReads++
+    this.#smallReads = count === this.#buffer.length ? 0 : this.#smallReads + 1
+    this.#hasRead = true
     this.#handler?.onData(chunk)
     return !this.#paused
   }
@@ -109,11 +107,10 @@ export class SocketWire implements Wire {
   #nextBuffer(): Buffer {
     // NOTE: while paused, a write may still point into the buffer; it is changed at the next read instead.
     if (this.#paused) return this.#buffer
-    const size = this.#buffer.length
-    if (size < bulkBytes && this.#smallReads === 0) {
-      this.#buffer = Buffer.allocUnsafeSlow(size < normalBytes ? normalBytes : bulkBytes)
-    } else if (size > this.#floorBytes && this.#smallReads >= shrinkAfterSmallReads) {
-      this.#buffer = Buffer.allocUnsafeSlow(this.#floorBytes)
+    if (this.#buffer !== sharedBuffer) {
+      if (this.#smallReads >= releaseAfterSmallReads) this.#buffer = sharedBuffer
+    } else if (this.#hasRead && this.#smallReads === 0) {
+      this.#buffer = Buffer.allocUnsafeSlow(bulkBytes)
     }
     return this.#buffer
   }

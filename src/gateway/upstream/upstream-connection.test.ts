@@ -26,7 +26,6 @@ class MemoryWire implements Wire {
   }
   pause(): void {}
   resume(): void {}
-  shrink(): void {}
   /** Bytes are overwritten after delivery, as a reused read buffer would be. */
   feed(text: string): void {
     const bytes = Buffer.from(text, 'latin1')

@@ -2,6 +2,12 @@
  * A wire is a byte stream to an upstream: a TCP socket today, a tunnel stream next. It exists so that the
  * HTTP client and the relay neither know nor care what carries them.
  */
+/**
+ * Chunks up to this size may lie in a buffer that all wires share: whoever keeps one beyond the call copies
+ * it. Larger ones lie in the wire's own buffer and stay as they are while the wire is paused.
+ */
+export const transientBytes = 16_383
+
 export interface WireHandler {
   /** The bytes are only valid during the call: write them on at once, or copy. */
   onData(chunk: Buffer): void
@@ -28,8 +34,6 @@ export interface Wire {
   destroySoon(): void
   pause(): void
   resume(): void
-  /** The stream will be long and mostly idle: hold as little memory as possible. */
-  shrink(): void
 }
 
 export interface DialTarget {
