@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { eventually } from '../support/deadline.ts'
+import { elapse, eventually } from '../support/deadline.ts'
 import { FakeNextcloud, type FakeAnswer } from '../support/fake-nextcloud.ts'
 import type { RawOutcome } from '../support/raw-http.ts'
 import { BlackHole } from './black-hole.ts'
@@ -97,6 +97,40 @@ test('a port that swallows connections is a 503 after one connection timeout', a
   expect(kindOf(outcome)).toBe(503)
   expect(responseOf(outcome).body.toString()).toContain('No server is available to handle this request.')
   expect(tookMs).toBeLessThan(3_500)
+})
+
+test('an app whose old address swallows connections is found at its new one', async () => {
+  const blackHole = await BlackHole.open()
+  await using own = await Stage.open({ HP_TIMEOUT_CONNECT: '500ms', HARP_RECORD_TTL: '1h' })
+  const { app } = await own.exapp()
+  const id = newAppId()
+  const warm = await own.exapp()
+  const path = own.addApp(warm.app.port, {}, id)
+  expect(kindOf(await own.send({ target: `${path}/x` }))).toBe(200)
+  // The record that the gateway has says the black hole, Nextcloud already knows better.
+  const record = JSON.stringify({
+    exapp_token: 'T',
+    exapp_version: '1',
+    host: '127.0.0.1',
+    port: blackHole.port,
+    routes: [{ url: '.*', access_level: 0, bruteforce_protection: [] }],
+  })
+  const push = await own.send({
+    method: 'POST',
+    target: `/exapps/app_api/exapp_storage/${id}`,
+    headers: [['harp-shared-key', 'sekret']],
+    body: record,
+  })
+  own.addApp(app.port, {}, id)
+  // An app is asked about at most once a second.
+  await elapse(1_100)
+
+  const outcome = await own.send({ target: `${path}/x` })
+  await blackHole.close()
+
+  expect(kindOf(push)).toBe(204)
+  expect(kindOf(outcome)).toBe(200)
+  expect(app.requests()).toHaveLength(1)
 })
 
 test('a refused connection is the stock page within a second', async () => {

@@ -44,6 +44,7 @@ test('idle connections are closed at once, used or not, also those that never cl
   await using unused = await stage.connect()
   const stubborn = connect({ host: '127.0.0.1', port: stage.gateway.port, allowHalfOpen: true })
   await once(stubborn, 'connect')
+  stubborn.on('error', () => undefined)
   stubborn.resume()
 
   const { code, tookMs } = await shutDown(stage)

@@ -236,7 +236,7 @@ test('a dropped request over TLS closes the connection without a byte', async ()
 
 test('bytes that are no TLS, and handshakes that never end, harm nobody', async () => {
   const { path } = await stage.exapp()
-  const silent = connectTcp(portOf(stage), '127.0.0.1')
+  const silent = connectTcp(portOf(stage), '127.0.0.1').on('error', () => undefined)
   const garbage = connectTcp(portOf(stage), '127.0.0.1')
   garbage.on('error', () => undefined)
   const closed = once(garbage, 'close')

@@ -59,6 +59,7 @@ async function openTunnel(
   protocol: string = 'test',
 ): Promise<{ socket: Socket; early: Buffer }> {
   const socket = connect({ host: '127.0.0.1', port: stage.gateway.port, allowHalfOpen: true })
+  socket.on('error', () => undefined)
   socket.write(`GET ${path}/t HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`)
   const { head, rest } = await within(requestHead(socket), deadlineIn(5_000, 'a 101'))
   expect(head).toMatch(/^HTTP\/1\.1 101 /)

@@ -7,7 +7,6 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import net from 'node:net'
 import { expect, test } from 'vitest'
-import { eventually } from '../support/deadline.ts'
 import {
   mebibyte,
   openSockets,
@@ -205,49 +204,3 @@ test(
     expect(memory).toBeLessThan(512 * mebibyte)
   },
 )
-
-test('a mixed soak ends where it began: connections, upstreams, memory', { timeout: 90_000 }, async () => {
-  await using stage = await Stage.open()
-  const { path } = await stage.exapp()
-  const one = async (index: number): Promise<number> => {
-    switch (index % 4) {
-      case 0:
-        return responseOf(await stage.send({ target: `${path}/x?i=${index}` }, 15_000)).status
-      case 1:
-        return responseOf(
-          await stage.send({ method: 'POST', target: `${path}/x`, body: Buffer.alloc(20_000, 'b') }, 15_000),
-        ).status
-      case 2:
-        return responseOf(await stage.send({ target: `/exapps/none${index % 50}/x` }, 15_000)).status
-      default: {
-        // A client that goes away in the middle.
-        const socket = net.connect(stage.endpoint)
-        await once(socket, 'connect')
-        socket.write(`POST ${path}/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nhalf`)
-        socket.resetAndDestroy()
-        return 0
-      }
-    }
-  }
-  await crowd(2_000, 16, one)
-  await untilSockets(stage.pid, 16)
-  const baseline = await residentBytes(stage.pid)
-
-  const statuses = await crowd(12_000, 16, one)
-
-  expect(new Set(statuses)).toEqual(new Set([0, 200, 404]))
-  await untilSockets(stage.pid, 16)
-  await eventually(
-    'upstream connections to be closed',
-    async () => ((await metric(stage, 'harp_gateway_upstream_idle')) === 0 ? true : undefined),
-    {
-      timeoutMs: 15_000,
-    },
-  )
-  expect(await metric(stage, 'harp_gateway_connections')).toBe(0)
-  const after = await residentBytes(stage.pid)
-  report(
-    `soak: ${(baseline / mebibyte).toFixed(0)} MiB after 2,000 requests, ${(after / mebibyte).toFixed(0)} MiB after 14,000`,
-  )
-  expect(after - baseline).toBeLessThan(128 * mebibyte)
-})

@@ -229,11 +229,13 @@ export class ForwardExchange implements ExchangeHandler, BodyReceiver, FrontList
         else this.#begin(dialled)
         return
       }
-      // A connection that timed out has waited long enough; a refused one may be an app that just restarts or moved.
-      if (errorCode(failure) === 'UPSTREAM_CONNECT_TIMEOUT') break
       const delay = redialDelaysMs[attempt]
       if (this.#isOver || delay === undefined) break
-      const [target] = await Promise.all([this.#request.relocate(), sleep(delay)])
+      const isTimeout = errorCode(failure) === 'UPSTREAM_CONNECT_TIMEOUT'
+      const [target] = await Promise.all([this.#request.relocate(), sleep(isTimeout ? 0 : delay)])
+      // A refused connection may be an app that just restarts. One that timed out has waited long enough, unless
+      // the app is elsewhere now: the address of a removed container swallows connections.
+      if (isTimeout && target.address === this.#target.address && target.port === this.#target.port) break
       this.#target = target
       if (this.#isOver) return
     }
