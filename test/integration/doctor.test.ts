@@ -592,7 +592,7 @@ describe('reverse proxy', () => {
   ])('%s', async (_what, faults, name, says) => {
     const proxy = await proxyWith(faults)
 
-    const report = await visit({ url: proxy.url, timeoutMs: 1_000 })
+    const report = await visit({ url: proxy.url, timeoutMs: 2_000 })
 
     expect(named(report, 'fail')).toEqual([name])
     expect(found(report, name)).toMatch(says)

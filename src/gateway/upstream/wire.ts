@@ -1,8 +1,4 @@
 /**
- * A wire is a byte stream to an upstream: a TCP socket today, a tunnel stream next. It exists so that the
- * HTTP client and the relay neither know nor care what carries them.
- */
-/**
  * Chunks up to this size may lie in a buffer that all wires share: whoever keeps one beyond the call copies
  * it. Larger ones lie in the wire's own buffer and stay as they are while the wire is paused.
  */
@@ -19,6 +15,10 @@ export interface WireHandler {
   onClose(error: Error | null): void
 }
 
+/**
+ * A wire is a byte stream to an upstream: a TCP socket today, a tunnel stream next. It exists so that the
+ * HTTP client and the relay neither know nor care what carries them.
+ */
 export interface Wire {
   setHandler(handler: WireHandler): void
   /**
