@@ -222,7 +222,11 @@ interface Measured {
 }
 
 function registerGauges(metrics: Metrics, parts: Measured): void {
-  metrics.gauge('harp_gateway_connections', 'Open client connections.', () => parts.limits.total)
+  metrics.gauge(
+    'harp_gateway_connections',
+    'Open client connections and further HTTP/2 requests on them.',
+    () => parts.limits.total,
+  )
   metrics.gauge(
     'harp_gateway_connections_refused',
     'Connections refused by a limit.',

@@ -73,7 +73,7 @@ export const ownSettings = {
     min: 1,
     max: 1_000_000,
     part: 'gateway',
-    description: 'How many client connections may be open at once.',
+    description: 'How many client connections may be open at once; further HTTP/2 requests on one count too.',
   },
   HARP_MAX_CONNECTIONS_PER_PEER: {
     kind: 'integer',
