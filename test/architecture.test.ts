@@ -7,13 +7,14 @@ const mayImport: Record<string, readonly string[]> = {
   base: [],
   codec: ['base'],
   net: ['base'],
-  gateway: ['base', 'codec', 'net'],
+  mux: ['base', 'net'],
+  gateway: ['base', 'codec', 'net', 'mux'],
   demo: ['base', 'net'],
   cli: ['base', 'net', 'gateway', 'demo'],
 }
 
 /** Folders that compute and nothing else: no sockets, files, timers, clock or chance of their own. */
-const pure = /^(?:codec|gateway\/access)\//
+const pure = /^(?:codec|mux|gateway\/access|gateway\/frp)\//
 const impureImport = /^node:(?:net|tls|http|https|http2|fs|timers|child_process|dgram|dns)/
 const impureCall = /\b(?:Date\.now|performance\.now|Math\.random|setTimeout|setInterval|process\.)\b/
 const importPattern = /^(?:import|export)\b[^'"]*?['"]([^'"]+)['"]/gm

@@ -21,7 +21,7 @@ import { CertificateFile } from './server/certificate.ts'
 import { ConnectionLimits } from './server/listener.ts'
 import { Listeners } from './server/listeners.ts'
 import { Resolver } from './upstream/resolver.ts'
-import { socketDialer } from './upstream/socket-wire.ts'
+import { socketDialer } from '../net/socket-wire.ts'
 import { UpstreamPool } from './upstream/upstream-pool.ts'
 
 export interface GatewayOptions {

@@ -18,7 +18,7 @@ import type { Outcome, RequestEnd, RequestEvents } from './proxy/request-events.
 import { readRequestFields, type RequestFields } from './proxy/request-fields.ts'
 import { tunnelProtocols, upstreamRequestHead } from './proxy/upstream-request.ts'
 import type { Resolver } from './upstream/resolver.ts'
-import type { DialTarget } from './upstream/wire.ts'
+import type { DialTarget } from '../net/wire.ts'
 
 export interface RequestHandlerOptions {
   readonly admission: Admission

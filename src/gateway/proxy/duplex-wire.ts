@@ -1,17 +1,6 @@
 import type { Duplex } from 'node:stream'
-import { transientBytes, type Wire, type WireHandler } from '../upstream/wire.ts'
-
-/**
- * Writes bytes that are only valid now (an upstream's reused read buffer) to a stream. Small ones are
- * copied. Large ones go out as they are: mostly the kernel takes them at once, and where it does not, false
- * is returned and the caller must leave the buffer alone until `drain`.
- */
-export function writeTransient(stream: Duplex, bytes: Buffer): boolean {
-  const isSmall = bytes.length <= transientBytes || bytes.length < stream.writableHighWaterMark
-  if (isSmall) return stream.write(Buffer.from(bytes))
-  stream.write(bytes)
-  return stream.writableLength === 0
-}
+import { writeTransient } from '../../net/stream-wire.ts'
+import type { Wire, WireHandler } from '../../net/wire.ts'
 
 /**
  * The client's end of a tunnel: a TCP or TLS socket after its upgrade, or an HTTP/2 stream. Whoever owns
@@ -31,6 +20,15 @@ export class DuplexWire implements Wire {
 
   write(data: Buffer | string): boolean {
     return typeof data === 'string' ? this.#stream.write(data, 'latin1') : writeTransient(this.#stream, data)
+  }
+
+  cork(): void {
+    this.#stream.cork()
+  }
+
+  uncork(): boolean {
+    this.#stream.uncork()
+    return this.#stream.writableLength === 0
   }
 
   end(): void {

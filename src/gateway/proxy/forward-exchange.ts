@@ -12,7 +12,7 @@ import type {
   UpstreamFailure,
 } from '../upstream/upstream-connection.ts'
 import type { UpstreamPool } from '../upstream/upstream-pool.ts'
-import type { DialTarget, Wire } from '../upstream/wire.ts'
+import type { DialTarget, Wire } from '../../net/wire.ts'
 import type { BodyReceiver, FrontListener, FrontStream } from './front-stream.ts'
 import { stockPages, type LocalResponse } from './local-response.ts'
 import { relay, type RelaySummary } from './relay.ts'

@@ -1,7 +1,7 @@
 import type { Fields } from '../../codec/http1/fields.ts'
 import type { ResponseHead } from '../../codec/http1/response-head.ts'
 import type { BodyMode } from '../upstream/upstream-connection.ts'
-import type { Wire } from '../upstream/wire.ts'
+import type { Wire } from '../../net/wire.ts'
 import type { LocalResponse } from './local-response.ts'
 
 /**

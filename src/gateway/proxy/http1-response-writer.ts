@@ -1,7 +1,7 @@
 import type net from 'node:net'
 import { serializeFields, type Fields } from '../../codec/http1/fields.ts'
 import type { ResponseHead } from '../../codec/http1/response-head.ts'
-import { writeTransient } from './duplex-wire.ts'
+import { writeTransient } from '../../net/stream-wire.ts'
 import { serializeResponseFields } from './response-fields.ts'
 
 export interface Http1ResponseOptions {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { DeadlineSweeper } from '../../base/deadlines.ts'
-import type { Wire, WireHandler } from '../upstream/wire.ts'
+import type { Wire, WireHandler } from '../../net/wire.ts'
 import { relay, type RelaySummary } from './relay.ts'
 
 /** One end of a tunnel in memory, with a full queue on demand. */
@@ -24,6 +24,10 @@ class Peer implements Wire {
   }
   destroySoon(): void {
     this.calls.push('destroySoon')
+  }
+  cork(): void {}
+  uncork(): boolean {
+    return true
   }
   pause(): void {
     this.calls.push('pause')

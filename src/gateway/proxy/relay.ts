@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Deadline, DeadlineSweeper } from '../../base/deadlines.ts'
-import type { Wire, WireHandler } from '../upstream/wire.ts'
+import type { Wire, WireHandler } from '../../net/wire.ts'
 
 export interface RelayOptions {
   /** Silence in both directions that ends the tunnel; Infinity: never. */

@@ -3,7 +3,7 @@ import { DeadlineSweeper } from '../../base/deadlines.ts'
 import { serializeFields } from '../../codec/http1/fields.ts'
 import { UpstreamConnection, type BodyMode, type UpstreamFailure } from './upstream-connection.ts'
 import { UpstreamPool } from './upstream-pool.ts'
-import type { Wire, WireHandler } from './wire.ts'
+import type { Wire, WireHandler } from '../../net/wire.ts'
 
 /** A wire in memory: what was written, and a handler to feed. */
 class MemoryWire implements Wire {
@@ -23,6 +23,10 @@ class MemoryWire implements Wire {
   }
   destroySoon(): void {
     this.destroy()
+  }
+  cork(): void {}
+  uncork(): boolean {
+    return true
   }
   pause(): void {}
   resume(): void {}

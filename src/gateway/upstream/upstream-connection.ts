@@ -4,7 +4,7 @@ import type { Fields } from '../../codec/http1/fields.ts'
 import { HeadCollector } from '../../codec/http1/head-collector.ts'
 import { defaultHttp1Limits, type Http1Limits } from '../../codec/http1/limits.ts'
 import { parseResponseHead, type ResponseHead } from '../../codec/http1/response-head.ts'
-import type { Wire, WireHandler } from './wire.ts'
+import type { Wire, WireHandler } from '../../net/wire.ts'
 
 /** How the receiver wants a chunked body: the validated bytes as they came, or the data alone. */
 export type BodyMode = 'raw' | 'data'

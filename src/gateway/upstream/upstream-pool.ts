@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Deadline, DeadlineSweeper } from '../../base/deadlines.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
-import type { Dialer, DialTarget } from './wire.ts'
+import type { Dialer, DialTarget } from '../../net/wire.ts'
 
 export interface UpstreamPoolOptions {
   readonly dialer: Dialer

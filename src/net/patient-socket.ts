@@ -1,5 +1,5 @@
 import net from 'node:net'
-import { errorCode } from '../../base/errors.ts'
+import { errorCode } from '../base/errors.ts'
 
 type WriteCallback = (error?: Error | null) => void
 

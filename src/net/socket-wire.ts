@@ -1,7 +1,10 @@
 import type net from 'node:net'
-import { HarpError } from '../../base/errors.ts'
+import { HarpError } from '../base/errors.ts'
 import { PatientSocket } from './patient-socket.ts'
 import { transientBytes, type Dialer, type DialTarget, type Wire, type WireHandler } from './wire.ts'
+
+/** Where a socket goes: a TCP port of an address, or a Unix socket. */
+export type SocketTarget = DialTarget | { readonly path: string }
 
 /**
  * What all wires read into as long as their reads are small: bytes are used or copied before the next read
@@ -10,6 +13,7 @@ import { transientBytes, type Dialer, type DialTarget, type Wire, type WireHandl
  */
 const sharedBuffer = Buffer.allocUnsafeSlow(transientBytes)
 const bulkBytes = 65_536
+const nothing = Buffer.alloc(0)
 const releaseAfterSmallReads = 64
 
 /**
@@ -25,7 +29,7 @@ export class SocketWire implements Wire {
   #error: Error | null = null
   #paused = false
 
-  constructor(target: DialTarget) {
+  constructor(target: SocketTarget) {
     this.#socket = new PatientSocket({
       allowHalfOpen: true,
       onread: {
@@ -40,7 +44,8 @@ export class SocketWire implements Wire {
     })
     this.#socket.on('close', () => this.#handler?.onClose(this.#error))
     this.#socket.setNoDelay(true)
-    this.#socket.connect({ host: target.address, port: target.port })
+    if ('path' in target) this.#socket.connect({ path: target.path })
+    else this.#socket.connect({ host: target.address, port: target.port })
   }
 
   /** Resolves when connected, rejects with the reason it could not be. */
@@ -71,6 +76,18 @@ export class SocketWire implements Wire {
 
   write(data: Buffer | string): boolean {
     return typeof data === 'string' ? this.#socket.write(data, 'latin1') : this.#socket.write(data)
+  }
+
+  cork(): void {
+    this.#socket.cork()
+  }
+
+  uncork(): boolean {
+    this.#socket.uncork()
+    if (this.#socket.writableLength === 0) return true
+    // NOTE: `drain` comes only where one of the writes asked for it; this is heard once all before it has left.
+    this.#socket.write(nothing, () => this.#handler?.onDrain())
+    return false
   }
 
   end(): void {

@@ -9,23 +9,29 @@ export interface WireHandler {
   onData(chunk: Buffer): void
   /** The peer will send no more. */
   onEnd(): void
-  /** After `write` returned false: everything queued has left. */
+  /** After `write` or `uncork` returned false: everything queued has left. */
   onDrain(): void
   /** The last event; `error` is null after an orderly close. */
   onClose(error: Error | null): void
 }
 
 /**
- * A wire is a byte stream to an upstream: a TCP socket today, a tunnel stream next. It exists so that the
- * HTTP client and the relay neither know nor care what carries them.
+ * A wire is a byte stream with back-pressure: a TCP or TLS connection, a stream of a multiplexer, or one of
+ * these behind a cipher. What moves bytes (HTTP client, relay, multiplexer) neither knows nor cares what
+ * carries them.
  */
 export interface Wire {
+  /** Bytes come only once there is a handler; another one may take over at any time. */
   setHandler(handler: WireHandler): void
   /**
-   * Text is Latin-1. False: stop until `onDrain`; until then the bytes must not change, unless the wire
-   * says that it copies.
+   * Text is Latin-1. False: stop until `onDrain`; until then the bytes must not change. Small ones (up to
+   * `transientBytes`) are copied where they cannot leave at once, so that they may change in any case.
    */
   write(data: Buffer | string): boolean
+  /** Everything written until `uncork` leaves together. The results of those writes say nothing. */
+  cork(): void
+  /** False, as of `write`: what was written must not change, and no more should come, until `onDrain`. */
+  uncork(): boolean
   /** Half-close: no more writes; reading goes on. */
   end(): void
   /** Drops both directions at once; `onClose` follows. */
