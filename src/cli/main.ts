@@ -55,6 +55,80 @@ export async function main(argv: readonly string[]): Promise<void> {
       await liftBan(address)
     })
 
+  const token = program
+    .command('token')
+    .description('tokens with which single apps and engines log in for tunnels, beside the shared key')
+  token
+    .command('add')
+    .description('make a token and show it, once')
+    .option('--app <id>', 'for the tunnel of this ExApp')
+    .option('--engine <name>', 'for the tunnel of this remote Docker engine (the name of its proxy)')
+    .option('--port <port>', 'the only port the engine may open')
+    .option('--json', 'one JSON value')
+    .action(async (options: { app?: string; engine?: string; port?: string; json?: boolean }) => {
+      const { addToken } = await import('./commands/token.ts')
+      const { app, engine, port } = options
+      await addToken({ app, engine, port, json: options.json === true })
+    })
+  token
+    .command('list')
+    .description('what each token is for, and when it was used last')
+    .option('--json', 'one JSON value')
+    .action(async (options: { json?: boolean }) => {
+      const { listTokens } = await import('./commands/token.ts')
+      await listTokens({ json: options.json === true })
+    })
+  token
+    .command('revoke')
+    .description('refuse a token from now on, and end its tunnels')
+    .argument('<id>')
+    .action(async (id: string) => {
+      const { revokeToken } = await import('./commands/token.ts')
+      await revokeToken(id)
+    })
+
+  program
+    .command('tunnels')
+    .description('tunnels of apps and engines: age, peer, traffic, last error')
+    .option('--json', 'one JSON value')
+    .action(async (options: { json?: boolean }) => {
+      const { listTunnels } = await import('./commands/tunnels.ts')
+      await listTunnels({ json: options.json === true })
+    })
+
+  program
+    .command('tunnel')
+    .description("connect an app behind NAT to the gateway, in place of frpc; reads frpc's own file")
+    .requiredOption('-c, --config <file>', "frpc's TOML file")
+    .option('--check', 'validate the file, print what is in effect, and exit')
+    .action(async (options: { config: string; check?: boolean }) => {
+      const { runTunnel } = await import('./commands/tunnel.ts')
+      await runTunnel({ file: options.config, checkOnly: options.check === true })
+    })
+
+  const certs = program
+    .command('certs')
+    .description('certificates of the tunnels: what there is, who holds what, and their renewal')
+  certs
+    .command('status')
+    .description('certificates, how long they last, and who connected with which')
+    .option('--json', 'one JSON value')
+    .action(async (options: { json?: boolean }) => {
+      const { showCertificates } = await import('./commands/certs.ts')
+      await showCertificates({ json: options.json === true })
+    })
+  certs
+    .command('renew')
+    .description('new client files and a new CA beside the old one, which stays accepted until --finish')
+    .option('--finish', 'drop the old CA, once every app and engine has the new files')
+    .option('--force', 'with --finish: also while some still have old files')
+    .option('--json', 'one JSON value')
+    .action(async (options: { finish?: boolean; force?: boolean; json?: boolean }) => {
+      const { renewCertificates } = await import('./commands/certs.ts')
+      const { finish = false, force = false, json = false } = options
+      await renewCertificates({ finish, force, json })
+    })
+
   program
     .command('healthcheck')
     .description('exit 0 when the gateway of this environment answers; for containers')

@@ -55,6 +55,18 @@ export const gatewayErrors = {
     summary: "The ExApp's host name has no address.",
     fix: 'Put the gateway into the same container network as the ExApp, or correct the host of the app in Nextcloud.',
   },
+  TUNNEL_HANDSHAKE: {
+    summary: 'A connection to HP_FRP_ADDRESS did not become a tunnel: it said nothing usable in time.',
+    fix: 'Only tunnel clients (frpc, `harp tunnel`) belong there; check serverPort, and proxies in between.',
+  },
+  TUNNEL_LOST: {
+    summary: 'The tunnel of the app or engine closed while a request waited for it.',
+    fix: 'Its client connects again by itself; `harp tunnels` shows since when it is gone and why.',
+  },
+  TUNNEL_NO_WORK_CONNECTION: {
+    summary: 'The tunnel is open, but its client opened no connection for the request in time.',
+    fix: "Look at the client's log (frpc): it is overloaded, or its link is very slow or dead.",
+  },
   ROUTE_PATTERN_INVALID: {
     summary: 'A route of the ExApp has a pattern that is not a regular expression; the route is skipped.',
     fix: "Report it to the app's author: the pattern is in the app's info.xml.",
@@ -66,6 +78,88 @@ export const gatewayErrors = {
   CONTROL_SOCKET_BUSY: {
     summary: 'Another gateway already uses the control socket in the same state directory.',
     fix: 'Stop it, or give each gateway a HARP_STATE_DIR of its own.',
+  },
+  TOKENS_UNUSABLE: {
+    summary:
+      'tokens.json in the state directory cannot be read, is damaged, or was written by a newer Harp. No tunnel token is accepted; the file stays as it is.',
+    fix: 'Restore the file from a backup, or move it away and make new tokens with `harp token add`; then restart the gateway.',
+  },
+  TOKENS_FULL: {
+    summary: 'There are as many tunnel tokens as the gateway keeps.',
+    fix: 'Revoke those that nobody uses: `harp token list` tells when each was used last.',
+  },
+  TUNNEL_CLIENT_CONFIG_INVALID: {
+    summary: "frpc's file cannot be used by `harp tunnel`; it does not start.",
+    fix: 'Correct every line that starts with ERROR. `harp tunnel --check -c FILE` shows them without starting.',
+  },
+  TUNNEL_CLIENT_TLS_FILES: {
+    summary:
+      'A certificate, key or CA file of the tunnel client is missing, unreadable, or does not fit the others.',
+    fix: 'Give certFile, keyFile and trustedCaFile as the gateway made them (`harp certs status` there lists them).',
+  },
+  TUNNEL_CLIENT_UNREACHABLE: {
+    summary:
+      'The tunnel client gets no connection to the server: refused, no route, unknown name, or no answer.',
+    fix: 'Check serverAddr and serverPort, that the gateway runs, and the firewalls in between. It is tried again.',
+  },
+  TUNNEL_CLIENT_TLS_FAILED: {
+    summary: 'TLS with the server failed: not its CA, another name, an expired certificate, or no TLS there.',
+    fix: 'Compare trustedCaFile and serverName with the server certificate, and transport.tls.enable with the server.',
+  },
+  TUNNEL_CLIENT_NO_LOGIN_ANSWER: {
+    summary: 'The server ended the connection, or stayed silent, instead of answering the login.',
+    fix: 'Check the client certificate, the port, and that TLS, tcpMux and wireProtocol are what the server expects.',
+  },
+  TUNNEL_CLIENT_LOGIN_REFUSED: {
+    summary: 'The server refused the login of the tunnel client; its reason is in the message.',
+    fix: "Compare metadatas.token (the shared key or the app's token) and auth.token with the server; look for a ban.",
+  },
+  TUNNEL_CLIENT_LOST: {
+    summary: 'The session of the tunnel client broke; it connects again by itself.',
+    fix: 'Look for a restart of the server, or a network between that cuts or drops connections.',
+  },
+  TUNNEL_CLIENT_PROXY_REFUSED: {
+    summary: 'The server refused a proxy of the tunnel client; its reason is in the message.',
+    fix: 'Compare name and remotePort with the app in Nextcloud, and look for another client with them. It is tried again.',
+  },
+  TUNNEL_CLIENT_TARGET_REFUSED: {
+    summary: 'The app behind the tunnel does not accept connections at its local address.',
+    fix: 'Start the app, and let it listen on the unixPath, or localIP and localPort, of its proxy.',
+  },
+  TUNNEL_CLIENT_WORK_LIMIT: {
+    summary: 'More connections at once than a tunnel client serves; those over the limit wait or fail.',
+    fix: 'Look for connections that are opened and never closed; spread the load over several apps.',
+  },
+  FRP_CERT_UNUSABLE: {
+    summary:
+      'A file of the tunnel certificates cannot be read, or is not the certificate or key it should be.',
+    fix: 'Put the right file back, readable for the gateway. It is picked up without a restart.',
+  },
+  FRP_CERT_MISSING: {
+    summary: 'A tunnel certificate or key is missing and cannot be made from the files that are there.',
+    fix: 'Put the file back from a backup. To begin anew, move the directory away and restart; every app and engine then needs the new files.',
+  },
+  FRP_CERT_MISMATCH: {
+    summary:
+      'Tunnel certificates and keys do not belong together, or a certificate is not for the name it needs.',
+    fix: 'Put back certificate and key as they were together. Where ca.key is right, both may be moved away instead: a new pair is made at the next start.',
+  },
+  FRP_CERT_EXPIRES: {
+    summary: 'A tunnel certificate expires soon; tunnels then stop connecting.',
+    fix: 'Run `harp certs renew` and follow what it says; the old certificates stay accepted meanwhile.',
+  },
+  FRP_CERT_EXPIRED: {
+    summary: 'A tunnel certificate has expired (or is not valid yet): tunnels do not connect.',
+    fix: 'Check the clock of this machine, then run `harp certs renew` and follow what it says.',
+  },
+  FRP_CERT_UNWRITABLE: {
+    summary: 'A file of the tunnel certificates cannot be written.',
+    fix: 'Let the gateway write to HARP_CERTS_DIR/frp, or put all files there; the disk may also be full.',
+  },
+  FRP_CERT_RENEWAL_REFUSED: {
+    summary:
+      'The step of the renewal would cut tunnels off, or does not apply to the certificates as they are.',
+    fix: '`harp certs status` shows how things are. Bring the new files to those listed first, or use --force.',
   },
 } as const satisfies Readonly<Record<string, ErrorEntry>>
 

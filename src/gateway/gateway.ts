@@ -8,6 +8,9 @@ import { formatHostPort, type HostPort } from '../net/address.ts'
 import { BruteForce } from './access/brute-force.ts'
 import { Operations } from './admin/operations.ts'
 import { Admission } from './admission.ts'
+import { FrpCertificates } from './certificates/frp-certificates.ts'
+import { CertificateHolders } from './certificates/holders.ts'
+import { makeThrowAwayTls } from './certificates/issue.ts'
 import type { GatewayConfig } from './config/config.ts'
 import { ControlApi } from './control/control-api.ts'
 import { controlRoutes } from './control/control-routes.ts'
@@ -20,6 +23,9 @@ import { RequestHandler } from './request-handler.ts'
 import { CertificateFile } from './server/certificate.ts'
 import { ConnectionLimits } from './server/listener.ts'
 import { Listeners } from './server/listeners.ts'
+import { TokenStore } from './tokens/token-store.ts'
+import type { FrpProxy } from './tunnels/proxy-registry.ts'
+import { Tunnels } from './tunnels/tunnels.ts'
 import { Resolver } from './upstream/resolver.ts'
 import { socketDialer } from '../net/socket-wire.ts'
 import { UpstreamPool } from './upstream/upstream-pool.ts'
@@ -33,7 +39,7 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly httpAddress: HostPort
   readonly adminAddress: HostPort | null
-  /** SIGHUP: reads cert.pem again. */
+  /** SIGHUP: reads cert.pem and the tunnels' certificates again. */
   reload(): void
   /** Stops accepting, lets requests end for at most the drain time, then cuts. Idempotent. */
   stop(): Promise<void>
@@ -66,6 +72,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     recordTtlMs: config.recordTtlMs,
     clock,
     log: log.child('apps'),
+    onRecord: (record) => tunnels.recheck(record.appId, record.port),
   })
   const sessions = new SessionDirectory({
     nextcloud,
@@ -75,8 +82,35 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     log: log.child('sessions'),
   })
   const resolver = new Resolver({ clock, log: log.child('resolver') })
+  const tokens = new TokenStore({ stateDir: config.stateDir, clock, log: log.child('tokens') })
+  const holders = new CertificateHolders({
+    stateDir: config.stateDir,
+    clock,
+    log: log.child('certificates'),
+  })
+  const frpCertificates = new FrpCertificates({
+    certsDir: config.certsDir,
+    tls: config.frpTls,
+    validityDays: config.frpCertValidityDays,
+    clock,
+    log: log.child('certificates'),
+    onChange: (bundle) => tunnels.useTls(bundle),
+  })
+  const tunnels: Tunnels = new Tunnels({
+    config,
+    makeThrowAwayTls: () => makeThrowAwayTls(clock.wall()),
+    bruteForce,
+    tokens,
+    findApp: (appId) => apps.find(appId),
+    clock,
+    sweeper,
+    metrics,
+    log: log.child('tunnels'),
+    onOpened: (proxy) => recordHolder(holders, proxy),
+    onReleased: (proxy) => recordHolder(holders, proxy),
+  })
   const pool = new UpstreamPool({
-    dialer: socketDialer,
+    dialer: tunnels.dialer(socketDialer),
     connectTimeoutMs: timeouts.connectMs,
     clock,
     sweeper,
@@ -174,6 +208,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     limits,
     listeners,
     certificate,
+    tokens,
+    tunnels: () => tunnels.overview(),
   })
 
   const release = (): void => {
@@ -182,12 +218,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     certificate.stop()
     listeners.destroy()
     pool.stop()
+    tunnels.stop()
+    holders.stop()
+    frpCertificates.stop()
     sweeper.stop()
     nextcloud.close()
     metrics.stop()
   }
   try {
     await operations.start()
+    holders.start()
+    await frpCertificates.start()
+    await tunnels.start()
     await listeners.start()
     certificate.start()
     await listeners.settled()
@@ -207,9 +249,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     httpAddress: listeners.httpAddress,
     adminAddress: operations.adminAddress,
-    reload: () => certificate.reload(),
+    reload: () => {
+      certificate.reload()
+      frpCertificates.reload()
+    },
     stop: () => (stopping ??= stop()),
   }
+}
+
+/** At a tunnel's begin and end: who still has which client certificate. */
+function recordHolder(holders: CertificateHolders, proxy: FrpProxy): void {
+  const { certificate, peer } = proxy.session.connection.arrival
+  if (certificate !== null) holders.record({ name: proxy.name, port: proxy.port, address: peer, certificate })
 }
 
 interface Measured {

@@ -4,13 +4,13 @@ import { errorMessage } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { RequestHead } from '../codec/http1/request-head.ts'
 import type { BruteForce } from './access/brute-force.ts'
-import type { Forward, Refusal } from './access/decision.ts'
+import type { EngineCall, Forward, Refusal } from './access/decision.ts'
 import type { Admission, Admitted } from './admission.ts'
 import { collectBody } from './control/collect-body.ts'
 import type { ControlApi } from './control/control-api.ts'
-import { engineNotYet } from './control/control-routes.ts'
 import type { Diagnostics } from './control/diagnostics.ts'
 import type { AppDirectory } from './nextcloud/app-directory.ts'
+import { engineRequestHead } from './proxy/engine-request.ts'
 import { ForwardExchange, type ForwardContext } from './proxy/forward-exchange.ts'
 import type { FrontStream } from './proxy/front-stream.ts'
 import { plainText, refusals, stockPages, type LocalResponse } from './proxy/local-response.ts'
@@ -37,6 +37,8 @@ export interface RequestHandlerOptions {
 }
 
 const relocateTimeoutMs = 2_000
+/** Tunnels are known by their ports on loopback, whether anything listens there or not. */
+const engineAddress = '127.0.0.1'
 
 /** One request as it came in. */
 interface Arrived {
@@ -96,8 +98,7 @@ export class RequestHandler {
         void this.#control(arrived, admitted, decision.path)
         break
       case 'engine':
-        front.respond(engineNotYet)
-        this.#end(arrived, admitted, 'answered', 501)
+        this.#engine(arrived, admitted, decision)
         break
       case 'forward':
         this.#forward(arrived, admitted, decision)
@@ -182,6 +183,22 @@ export class RequestHandler {
       onStatus: (status) => {
         if (statuses.includes(status)) this.#options.admission.recordFailure(admitted.client)
       },
+      onDone: (outcome, status) => this.#end(arrived, admitted, outcome, status),
+      onTunnel: () => tunnelEnd(this.#options, arrived, admitted),
+    }).start()
+  }
+
+  /** An allowed Docker call, to the engine behind a port: through its tunnel, or the socket of this machine. */
+  #engine(arrived: Arrived, admitted: Admitted, call: EngineCall): void {
+    const { front, head } = arrived
+    const target = { address: engineAddress, port: call.port }
+    new ForwardExchange(this.#options.forward, front, {
+      head,
+      upstreamHead: engineRequestHead(head, call.path, admitted.query),
+      wantsUpgrade: false,
+      target,
+      relocate: async () => target,
+      onStatus: () => {},
       onDone: (outcome, status) => this.#end(arrived, admitted, outcome, status),
       onTunnel: () => tunnelEnd(this.#options, arrived, admitted),
     }).start()

@@ -26,8 +26,15 @@ export class SocketWire implements Wire {
   #buffer = sharedBuffer
   #hasRead = false
   #smallReads = 0
+  #early: Buffer | null = null
   #error: Error | null = null
   #paused = false
+  #isBlocked = false
+
+  /** NOTE: the stream's own `drain` comes only past its high-water mark. */
+  readonly #onWritten = (): void => {
+    if (this.#isBlocked && this.#socket.writableLength === 0) this.#onDrain()
+  }
 
   constructor(target: SocketTarget) {
     this.#socket = new PatientSocket({
@@ -38,7 +45,7 @@ export class SocketWire implements Wire {
       },
     })
     this.#socket.on('end', () => this.#handler?.onEnd())
-    this.#socket.on('drain', () => this.#handler?.onDrain())
+    this.#socket.on('drain', () => this.#onDrain())
     this.#socket.on('error', (error: Error) => {
       this.#error = error
     })
@@ -72,10 +79,17 @@ export class SocketWire implements Wire {
 
   setHandler(handler: WireHandler): void {
     this.#handler = handler
+    if (this.#early === null) return
+    queueMicrotask(() => this.#giveEarly())
   }
 
   write(data: Buffer | string): boolean {
-    return typeof data === 'string' ? this.#socket.write(data, 'latin1') : this.#socket.write(data)
+    if (typeof data === 'string') return this.#socket.write(data, 'latin1')
+    // NOTE: a full kernel keeps a reference to what it could not take, and nobody hears of it.
+    if (data.length <= transientBytes) return this.#socket.write(Buffer.from(data))
+    this.#socket.write(data, this.#onWritten)
+    this.#isBlocked = this.#socket.writableLength > 0
+    return !this.#isBlocked
   }
 
   cork(): void {
@@ -85,8 +99,8 @@ export class SocketWire implements Wire {
   uncork(): boolean {
     this.#socket.uncork()
     if (this.#socket.writableLength === 0) return true
-    // NOTE: `drain` comes only where one of the writes asked for it; this is heard once all before it has left.
-    this.#socket.write(nothing, () => this.#handler?.onDrain())
+    this.#isBlocked = true
+    this.#socket.write(nothing, this.#onWritten)
     return false
   }
 
@@ -116,8 +130,26 @@ export class SocketWire implements Wire {
     const chunk = count === this.#buffer.length ? this.#buffer : this.#buffer.subarray(0, count)
     this.#smallReads = count === this.#buffer.length ? 0 : this.#smallReads + 1
     this.#hasRead = true
-    this.#handler?.onData(chunk)
+    if (this.#handler === null) {
+      this.#early = Buffer.from(chunk)
+      return false
+    }
+    this.#handler.onData(chunk)
     return !this.#paused
+  }
+
+  #onDrain(): void {
+    this.#isBlocked = false
+    this.#handler?.onDrain()
+  }
+
+  /** What came before anybody listened. */
+  #giveEarly(): void {
+    const early = this.#early
+    this.#early = null
+    if (early === null || this.#socket.destroyed) return
+    this.#handler?.onData(early)
+    if (!this.#paused) this.#socket.resume()
   }
 
   /** Called once at the start and after every read; a full buffer asks for a larger one. */

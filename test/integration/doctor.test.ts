@@ -519,7 +519,7 @@ describe('app', () => {
 
     const report = await visit({ app: 'tunnelled' })
 
-    expect(found(report, 'app port')).toContain('FRP tunnel')
+    expect(found(report, 'app port')).toContain('none has come since the gateway started')
   })
 
   test.each([

@@ -82,7 +82,15 @@ export type Decision =
   | Refusal
   | Forward
   | { readonly kind: 'control'; readonly reason: 'control'; readonly path: string }
-  | { readonly kind: 'engine'; readonly reason: 'engine'; readonly path: string; readonly port: number }
+  | EngineCall
+
+/** An allowed call to the Docker engine behind a port. */
+export interface EngineCall {
+  readonly kind: 'engine'
+  readonly reason: 'engine'
+  readonly path: string
+  readonly port: number
+}
 
 const noStatuses: readonly number[] = []
 

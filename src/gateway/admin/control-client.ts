@@ -1,8 +1,21 @@
 import http from 'node:http'
 import { z } from 'zod'
 import { errorCode, errorMessage } from '../../base/errors.ts'
+import { Secret } from '../../base/secret.ts'
 import { parseJson } from '../nextcloud/exapp-meta.ts'
+import type { TokenEntry, TokenRequest } from '../tokens/token-record.ts'
+import type { NewToken } from '../tokens/token-store.ts'
+import type { TunnelOverview } from '../tunnels/tunnel-status.ts'
 import { controlSocketPath } from './control-socket.ts'
+import {
+  banList,
+  gatewayStatus,
+  liftedBan,
+  madeToken,
+  revokedToken,
+  tokenList,
+  tunnelOverview,
+} from './operator-answers.ts'
 import type { BanEntry, GatewayStatus } from './operator-api.ts'
 
 /** What became of a call; `value` is what was asked for. */
@@ -18,24 +31,6 @@ export type ControlReply<Value> =
 const timeoutMs = 3_000
 const maxBodyBytes = 64 * 1_048_576
 
-const banList = z.object({
-  bans: z.array(z.object({ address: z.string(), failures: z.number(), until: z.string() })),
-})
-
-const gatewayStatus = z.object({
-  version: z.string(),
-  instance: z.string(),
-  pid: z.number(),
-  startedAt: z.string(),
-  uptimeSeconds: z.number(),
-  isDraining: z.boolean(),
-  listeners: z.object({ http: z.string(), https: z.string().nullable(), admin: z.string().nullable() }),
-  connections: z.object({ open: z.number(), refused: z.number() }),
-  apps: z.object({ known: z.number(), unknown: z.number() }),
-  bannedAddresses: z.number(),
-  certificate: z.object({ path: z.string(), validTo: z.string() }).nullable(),
-})
-
 /** Calls the gateway that has this state directory. No method rejects. */
 export class ControlClient {
   readonly path: string
@@ -49,20 +44,37 @@ export class ControlClient {
   }
 
   async bans(): Promise<ControlReply<readonly BanEntry[]>> {
-    const reply = parseReply(await this.#call('GET', '/bans'), banList)
-    return reply.kind === 'ok' ? { kind: 'ok', value: reply.value.bans } : reply
+    return mapReply(parseReply(await this.#call('GET', '/bans'), banList), ({ bans }) => bans)
   }
 
   /** Gives the address or prefix as the gateway spells it. */
   async lift(address: string): Promise<ControlReply<string>> {
-    const reply = parseReply(
-      await this.#call('DELETE', `/bans/${encodeURIComponent(address)}`),
-      z.object({ lifted: z.string() }),
-    )
-    return reply.kind === 'ok' ? { kind: 'ok', value: reply.value.lifted } : reply
+    const reply = await this.#call('DELETE', `/bans/${encodeURIComponent(address)}`)
+    return mapReply(parseReply(reply, liftedBan), ({ lifted }) => lifted)
   }
 
-  async #call(method: string, path: string): Promise<ControlReply<unknown>> {
+  async tunnels(): Promise<ControlReply<TunnelOverview>> {
+    return parseReply(await this.#call('GET', '/tunnels'), tunnelOverview)
+  }
+
+  async tokens(): Promise<ControlReply<readonly TokenEntry[]>> {
+    return mapReply(parseReply(await this.#call('GET', '/tokens'), tokenList), ({ tokens }) => tokens)
+  }
+
+  async addToken(request: TokenRequest): Promise<ControlReply<NewToken>> {
+    const reply = await this.#call('POST', '/tokens', JSON.stringify(request))
+    return mapReply(parseReply(reply, madeToken), ({ token, ...entry }) => ({
+      entry,
+      text: new Secret(token),
+    }))
+  }
+
+  async revokeToken(id: string): Promise<ControlReply<TokenEntry>> {
+    const reply = await this.#call('DELETE', `/tokens/${encodeURIComponent(id)}`)
+    return mapReply(parseReply(reply, revokedToken), ({ revoked }) => revoked)
+  }
+
+  async #call(method: string, path: string, body?: string): Promise<ControlReply<unknown>> {
     const { promise, resolve } = Promise.withResolvers<ControlReply<unknown>>()
     const request = http.request({ socketPath: this.path, method, path, agent: false })
     const timer = setTimeout(() => {
@@ -81,7 +93,7 @@ export class ControlClient {
       response.on('error', (error) => resolve(this.#toReply(error)))
       response.on('end', () => resolve(interpret(response.statusCode ?? 0, Buffer.concat(chunks))))
     })
-    request.end()
+    request.end(body)
     try {
       return await promise
     } finally {
@@ -117,4 +129,8 @@ function parseReply<Value>(reply: ControlReply<unknown>, schema: z.ZodType<Value
   const parsed = schema.safeParse(reply.value)
   if (parsed.success) return { kind: 'ok', value: parsed.data }
   return { kind: 'failed', problem: 'the gateway is of another version: restart it' }
+}
+
+function mapReply<From, To>(reply: ControlReply<From>, map: (value: From) => To): ControlReply<To> {
+  return reply.kind === 'ok' ? { kind: 'ok', value: map(reply.value) } : reply
 }

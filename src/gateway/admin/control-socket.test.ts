@@ -1,4 +1,5 @@
 import { linkSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -132,6 +133,34 @@ test('what is not there is told apart from what failed', async () => {
 
   expect(await client.lift('192.0.2.1')).toEqual({ kind: 'missing', problem: 'so it is' })
   expect(await client.bans()).toEqual({ kind: 'failed', problem: 'so it is' })
+})
+
+/** The status of the answer; `parts` are sent one by one. */
+async function post(path: string, ...parts: string[]): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  const request = http.request({ socketPath: controlSocketPath(directory), method: 'POST', path })
+  request.on('error', reject)
+  request.on('response', (response) => {
+    response.resume()
+    resolve(response.statusCode ?? 0)
+  })
+  for (const part of parts) request.write(part)
+  request.end()
+  return promise
+}
+
+test('a request can have a body, up to a limit', async () => {
+  const bodies: string[] = []
+  await make(directory, ({ body }) => {
+    bodies.push(body)
+    return jsonAnswer(200, {})
+  }).start()
+
+  expect(await post('/tokens', '{"kind":', '"app"}')).toBe(200)
+  expect(await post('/tokens')).toBe(200)
+  expect(await post('/tokens', 'x'.repeat(4_096))).toBe(200)
+  expect(await post('/tokens', 'x'.repeat(4_097))).toBe(413)
+  expect(bodies).toEqual(['{"kind":"app"}', '', 'x'.repeat(4_096)])
 })
 
 test('an answer of another version is a failure, not a crash', async () => {

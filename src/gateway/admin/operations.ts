@@ -12,6 +12,8 @@ import { NextcloudClient, nextcloudClientDefaults } from '../nextcloud/nextcloud
 import type { CertificateFile } from '../server/certificate.ts'
 import type { ConnectionLimits } from '../server/listener.ts'
 import type { Listeners } from '../server/listeners.ts'
+import type { TokenStore } from '../tokens/token-store.ts'
+import type { TunnelOverview } from '../tunnels/tunnel-status.ts'
 import { AdminServer } from './admin-server.ts'
 import { ControlSocket } from './control-socket.ts'
 import { EventLoopLag } from './event-loop-lag.ts'
@@ -32,6 +34,9 @@ export interface OperationsOptions {
   readonly limits: ConnectionLimits
   readonly listeners: Listeners
   readonly certificate: CertificateFile
+  /** Loaded at the start, closed at the stop. */
+  readonly tokens: TokenStore
+  readonly tunnels: () => TunnelOverview
 }
 
 const nextcloudTimeoutMs = 3_000
@@ -70,8 +75,10 @@ export class Operations {
 
   /** Rejects with CONTROL_SOCKET_BUSY or LISTEN_FAILED; call `stop` then too. */
   async start(): Promise<void> {
-    const { config, metrics, log } = this.#options
+    const { config, metrics, log, tokens } = this.#options
     await this.#openControlSocket()
+    // Only now it is sure that no other gateway writes them.
+    await tokens.load()
     if (config.listen.admin === null) return
     this.#admin = new AdminServer({
       address: config.listen.admin,
@@ -89,14 +96,20 @@ export class Operations {
     this.#nextcloud.close()
     this.#admin?.stop()
     this.#control?.stop()
+    void this.#options.tokens.close()
   }
 
-  /** A state directory that cannot be used costs `harp bans`, not the service; a second gateway in it must not start. */
+  /** A state directory that cannot be used costs commands such as `harp bans`, not the service; a second gateway in it must not start. */
   async #openControlSocket(): Promise<void> {
-    const { config, bruteForce, log } = this.#options
+    const { config, bruteForce, log, tokens, tunnels } = this.#options
     const control = new ControlSocket({
       stateDir: config.stateDir,
-      handle: operatorApi({ bruteForce, status: () => this.#status() }),
+      handle: operatorApi({
+        bruteForce,
+        tokens,
+        status: () => this.#status(),
+        tunnels,
+      }),
       log: log.child('control-socket'),
     })
     try {
@@ -106,7 +119,11 @@ export class Operations {
       control.stop()
       if (errorCode(error) !== 'STATE_DIR_UNUSABLE') throw error
       log.error(
-        { code: 'STATE_DIR_UNUSABLE', problem: errorMessage(error), next: '`harp bans` is not available' },
+        {
+          code: 'STATE_DIR_UNUSABLE',
+          problem: errorMessage(error),
+          next: '`harp bans`, `harp token` and `harp tunnels` are not available',
+        },
         'control socket unavailable',
       )
     }

@@ -1,14 +1,18 @@
 /**
- * What the control socket offers: `GET /status`, `GET /bans` and `DELETE /bans/ADDRESS`. Whoever can open the
- * socket may do all of it; the permissions of the socket are the authentication.
+ * What the control socket offers: `/status`, `/bans`, `/tunnels` and `/tokens`. Whoever can open the socket may do all
+ * of it; the permissions of the socket are the authentication.
  */
 import { canonicalAddress, formatNetwork, parseNetwork } from '../../net/address.ts'
 import type { BruteForce } from '../access/brute-force.ts'
-import { jsonAnswer, methodNotAllowed, type OperatorAnswer, type OperatorRequest } from './operator-server.ts'
+import type { TunnelOverview } from '../tunnels/tunnel-status.ts'
+import { jsonAnswer, methodNotAllowed, type OperatorAnswer, type OperatorHandler } from './operator-server.ts'
+import { tokenRoutes, type TokenRegister } from './token-routes.ts'
 
 export interface OperatorApiOptions {
   readonly bruteForce: BruteForce
+  readonly tokens: TokenRegister
   readonly status: () => GatewayStatus
+  readonly tunnels: () => TunnelOverview
 }
 
 /** Without secrets, but only for the operator. */
@@ -35,21 +39,28 @@ export interface BanEntry {
   readonly until: string
 }
 
-export function operatorApi(options: OperatorApiOptions): (request: OperatorRequest) => OperatorAnswer {
-  return ({ method, path }) => {
-    if (path === '/status') {
-      return method === 'GET' ? jsonAnswer(200, options.status()) : methodNotAllowed('GET')
+export function operatorApi(options: OperatorApiOptions): OperatorHandler {
+  const { bruteForce } = options
+  return (request) => {
+    const { method, path } = request
+    const [, first = '', second] = /^\/([a-z]+)(?:\/([^/]+))?$/.exec(path) ?? []
+    if (first === 'tokens') return tokenRoutes(options.tokens, request, second)
+    if (first === 'bans' && second !== undefined) {
+      return method === 'DELETE' ? lift(bruteForce, second) : methodNotAllowed('DELETE')
     }
-    if (path === '/bans') {
-      return method === 'GET'
-        ? jsonAnswer(200, { bans: listBans(options.bruteForce) })
-        : methodNotAllowed('GET')
+    const value = second === undefined ? views.get(first)?.(options) : undefined
+    if (value === undefined) {
+      return jsonAnswer(404, { error: 'there are /bans, /status, /tokens and /tunnels' })
     }
-    const lifted = /^\/bans\/([^/]+)$/.exec(path)?.[1]
-    if (lifted === undefined) return jsonAnswer(404, { error: 'there are /status and /bans' })
-    return method === 'DELETE' ? lift(options.bruteForce, lifted) : methodNotAllowed('DELETE')
+    return method === 'GET' ? jsonAnswer(200, value) : methodNotAllowed('GET')
   }
 }
+
+const views = new Map<string, (options: OperatorApiOptions) => unknown>([
+  ['status', ({ status }) => status()],
+  ['bans', ({ bruteForce }) => ({ bans: listBans(bruteForce) })],
+  ['tunnels', ({ tunnels }) => tunnels()],
+])
 
 function listBans(bruteForce: BruteForce): BanEntry[] {
   return bruteForce

@@ -3,13 +3,15 @@ import { errorMessage } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
 
 /**
- * HTTP for operators' tools: the admin address and the control socket. Small requests without a body, few
- * connections, short deadlines, answers from memory. Not the data path, so Node's own server is good enough.
+ * HTTP for operators' tools: the admin address and the control socket. Small requests, few connections, short
+ * deadlines, answers from memory. Not the data path, so Node's own server is good enough.
  */
 export interface OperatorRequest {
   readonly method: string
   /** Raw, without query. */
   readonly path: string
+  /** Of a POST; empty for everything else, whose body is not read. */
+  readonly body: string
 }
 
 export interface OperatorAnswer {
@@ -22,6 +24,7 @@ export interface OperatorAnswer {
 export type OperatorHandler = (request: OperatorRequest) => Promise<OperatorAnswer> | OperatorAnswer
 
 const maxConnections = 64
+const maxBodyBytes = 4_096
 const maxRequestMs = 5_000
 const maxAnswerMs = 15_000
 
@@ -36,10 +39,7 @@ export function createOperatorServer(handle: OperatorHandler, log: Logger): http
   server.maxConnections = maxConnections
   server.setTimeout(maxAnswerMs, (socket) => socket.destroy())
   server.on('request', (request, response) => {
-    const path = (request.url ?? '').split('?', 1)[0] ?? ''
-    void answer(handle, { method: request.method ?? '', path }, log).then((given) => {
-      send(request, response, given)
-    })
+    void serve(request, response, handle, log)
   })
   return server
 }
@@ -60,6 +60,38 @@ export function textAnswer(status: number, text: string): OperatorAnswer {
 
 export function methodNotAllowed(allowed: string): OperatorAnswer {
   return { ...textAnswer(405, `only ${allowed}`), headers: { allow: allowed } }
+}
+
+async function serve(
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  handle: OperatorHandler,
+  log: Logger,
+): Promise<void> {
+  const { method = '', url = '' } = request
+  const body = method === 'POST' ? await readBody(request) : ''
+  if (body === null) {
+    response.shouldKeepAlive = false
+    send(request, response, textAnswer(413, `a request has at most ${maxBodyBytes} bytes`))
+    return
+  }
+  const path = url.split('?', 1)[0] ?? ''
+  send(request, response, await answer(handle, { method, path, body }, log))
+}
+
+/** null: too large. What breaks off stays unfinished: there is nobody left to answer, and the socket is destroyed. */
+async function readBody(request: http.IncomingMessage): Promise<string | null> {
+  const { promise, resolve } = Promise.withResolvers<string | null>()
+  const chunks: Buffer[] = []
+  let size = 0
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length
+    if (size <= maxBodyBytes) chunks.push(chunk)
+    else resolve(null)
+  })
+  request.on('error', () => undefined)
+  request.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
+  return promise
 }
 
 async function answer(

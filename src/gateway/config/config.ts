@@ -17,6 +17,11 @@ export interface GatewayConfig {
   readonly stateDir: string
   readonly frpTls: boolean
   readonly frpCertValidityDays: number
+  readonly frpRequireTokens: RequireTokens
+  /** Tunnels listen on 127.0.0.1 too. */
+  readonly frpLoopback: boolean
+  /** The engine of this machine; null: HARP_DOCKER_SOCKET=off. */
+  readonly dockerSocket: string | null
   readonly trustedProxies: readonly Network[]
   readonly timeouts: {
     readonly connectMs: number
@@ -50,6 +55,9 @@ export interface GatewayConfig {
   readonly logLevel: LogLevel
   readonly verboseStart: boolean
 }
+
+/** Which tunnels must log in with a token of their own: the shared key is refused for them. */
+export type RequireTokens = 'none' | 'engines' | 'all'
 
 export interface KubernetesConfig {
   readonly namespace: string

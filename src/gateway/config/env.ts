@@ -11,3 +11,8 @@ export function readEnvironment(source: Environment = process.env): Environment 
   const picked = Object.entries(source).filter(([name]) => known.has(name) || /^(?:HP|HARP)_/.test(name))
   return Object.freeze(Object.fromEntries(picked))
 }
+
+/** The variables of these names only, for files that ask for some. */
+export function pickEnvironment(names: readonly string[], source: Environment = process.env): Environment {
+  return Object.freeze(Object.fromEntries(names.map((name) => [name, source[name]])))
+}

@@ -43,6 +43,8 @@ test('the shared key and the URL are enough, and everything else has the documen
     stateDir: '/var/lib/harp',
     frpTls: true,
     frpCertValidityDays: 5000,
+    frpRequireTokens: 'none',
+    frpLoopback: false,
     trustedProxies: [],
     timeouts: {
       connectMs: 30_000,
@@ -114,6 +116,10 @@ const validValues: readonly (readonly [string, string, Pick, unknown])[] = [
   ['HARP_MAX_CONNECTIONS_PER_PEER', '200', (config) => config.limits.connectionsPerPeer, 200],
   ['HARP_RECORD_TTL', '1s', (config) => config.recordTtlMs, 1000],
   ['HARP_AA_VERSION', '33.0.1', (config) => config.aaVersion, '33.0.1'],
+  ['HARP_FRP_REQUIRE_TOKENS', 'Engines', (config) => config.frpRequireTokens, 'engines'],
+  ['HARP_FRP_REQUIRE_TOKENS', 'all', (config) => config.frpRequireTokens, 'all'],
+  ['HARP_FRP_LOOPBACK', '1', (config) => config.frpLoopback, true],
+  ['HARP_FRP_LOOPBACK', 'off', (config) => config.frpLoopback, false],
   ['HARP_STRIP_SESSION_COOKIES', 'yes', (config) => config.stripSessionCookies, true],
   ['HARP_STRIP_SESSION_COOKIES', 'Off', (config) => config.stripSessionCookies, false],
   ['HARP_CERTS_DIR', '/etc/harp/certs/', (config) => config.certsDir, '/etc/harp/certs'],
@@ -187,6 +193,8 @@ test.each([
   ['HARP_AA_VERSION', '3 2'],
   ['HARP_AA_VERSION', 'ü'],
   ['HARP_AA_VERSION', '1'.repeat(65)],
+  ['HARP_FRP_REQUIRE_TOKENS', 'apps'],
+  ['HARP_FRP_LOOPBACK', '127.0.0.1'],
   ['HARP_STRIP_SESSION_COOKIES', 'maybe'],
   ['HARP_CERTS_DIR', 'certs'],
   ['HARP_STATE_DIR', './state'],
@@ -228,10 +236,25 @@ test.each([
   expect(pick(configOf({ [name]: value }))).toBe(expected)
 })
 
+const frpFiles = (certsDir: string): string[] =>
+  ['ca.crt', 'server.crt', 'server.key', 'client.crt', 'client.key'].map((name) => `${certsDir}/frp/${name}`)
+
+test.each(frpFiles('/certs'))(
+  'a wrong HP_FRP_CERT_VALIDITY_DAYS stops the start when %s is missing',
+  (path) => {
+    const others = frpFiles('/certs').filter((each) => each !== path)
+
+    const { config, problems } = parse({ HP_FRP_CERT_VALIDITY_DAYS: '1y' }, disk('/certs/frp', ...others))
+
+    expect(config).toBeNull()
+    expect(summaries(problems)).toEqual(['fatal HP_FRP_CERT_VALIDITY_DAYS'])
+  },
+)
+
 test.each([
   ['TLS is off', { HP_FRP_DISABLE_TLS: 'true' }, disk()],
-  ['the certificates exist', {}, disk('/certs/frp')],
-  ['they exist in another directory', { HARP_CERTS_DIR: '/other' }, disk('/other/frp')],
+  ['the certificates exist', {}, disk(...frpFiles('/certs'))],
+  ['they exist in another directory', { HARP_CERTS_DIR: '/other' }, disk(...frpFiles('/other'))],
 ])('a wrong HP_FRP_CERT_VALIDITY_DAYS does not stop the start when %s', (_why, env, files) => {
   const { config, problems } = parse({ ...env, HP_FRP_CERT_VALIDITY_DAYS: '1y' }, files)
 

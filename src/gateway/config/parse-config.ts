@@ -31,7 +31,14 @@ export function parseConfig(env: Environment, files: ConfigFiles): ParsedConfig 
   const certsDir = reader.path('HARP_CERTS_DIR')
   const listen = readListeners(reader, disk, certsDir)
   const frpTls = readFrpTls(reader)
-  const frpCertValidityDays = readCertValidityDays(reader, frpTls && !disk.exists(`${certsDir}/frp`))
+  const frpCertValidityDays = readCertValidityDays(
+    reader,
+    frpTls && frpFiles.some((name) => !disk.exists(`${certsDir}/frp/${name}`)),
+  )
+  const frpRequireTokens = reader.choice('HARP_FRP_REQUIRE_TOKENS', requireTokens)
+  const frpLoopback = reader.boolean('HARP_FRP_LOOPBACK')
+  const isEngineOff = reader.text('HARP_DOCKER_SOCKET').toLowerCase() === 'off'
+  const dockerSocket = isEngineOff ? null : reader.path('HARP_DOCKER_SOCKET')
   const trustedProxies = readTrustedProxies(reader)
   const timeouts = {
     connectMs: reader.duration('HP_TIMEOUT_CONNECT'),
@@ -78,6 +85,9 @@ export function parseConfig(env: Environment, files: ConfigFiles): ParsedConfig 
     certsDir,
     frpTls,
     frpCertValidityDays,
+    frpRequireTokens,
+    frpLoopback,
+    dockerSocket,
     trustedProxies,
     timeouts,
     sessionLifetimeMs,
@@ -102,6 +112,9 @@ function readNextcloudUrl(reader: SettingsReader): URL | undefined {
   reader.fatal(name, parsed.message, parsed.fix, showUrl(given))
   return undefined
 }
+
+/** What is made at the start where it is missing; `ca.key` alone is not. */
+const frpFiles = ['ca.crt', 'server.crt', 'server.key', 'client.crt', 'client.key'] as const
 
 function readFrpTls(reader: SettingsReader): boolean {
   const text = reader.exact('HP_FRP_DISABLE_TLS') ?? 'false'
@@ -154,6 +167,8 @@ function readBans(reader: SettingsReader): GatewayConfig['bans'] {
     ipv6PrefixBits: reader.integer('HARP_BAN_IPV6_PREFIX'),
   }
 }
+
+const requireTokens = { none: 'none', engines: 'engines', all: 'all' } as const
 
 const logLevels = {
   debug: 'debug',

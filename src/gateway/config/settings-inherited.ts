@@ -59,7 +59,7 @@ export const listenerSettings = {
     max: 1_000_000,
     part: 'tunnels',
     description:
-      'How long generated tunnel certificates are valid. Checked only when they would be generated: TLS is on and `HARP_CERTS_DIR` has no `frp` directory.',
+      'How long generated tunnel certificates are valid. Checked only when one would be generated: TLS is on and a file is missing in `frp` in `HARP_CERTS_DIR`.',
   },
   HP_TRUSTED_PROXY_IPS: {
     kind: 'list',

@@ -16,7 +16,7 @@ export const ownSettings = {
     max: 90,
     part: 'gateway',
     description:
-      'The directory of the control socket. Without `XDG_STATE_HOME` and `HOME` it is `/var/lib/harp`. At most 90 bytes, since the path of a Unix socket has a limit.',
+      'The directory of the control socket and of `tokens.json`, the tunnel tokens. Without `XDG_STATE_HOME` and `HOME` it is `/var/lib/harp`. At most 90 bytes, since the path of a Unix socket has a limit.',
   },
   HARP_ADMIN_ADDRESS: {
     kind: 'address',
@@ -24,6 +24,28 @@ export const ownSettings = {
     part: 'gateway',
     description:
       'Where `/metrics`, `/healthz` and `/readyz` answer: read-only and without secrets, but open to everyone who reaches the address. `off`: nowhere.',
+  },
+  HARP_FRP_REQUIRE_TOKENS: {
+    kind: 'enum',
+    default: 'none',
+    choices: ['none', 'engines', 'all'],
+    part: 'tunnels',
+    description:
+      'Which tunnels must log in with a token of their own (`harp token add`), so that the shared key is refused for them: remote Docker `engines`, or `all`. With `none` the key is accepted everywhere, with a warning for engines.',
+  },
+  HARP_FRP_LOOPBACK: {
+    kind: 'boolean',
+    default: 'false',
+    part: 'tunnels',
+    description:
+      'Opens the ports of tunnels (23000-23999 and 24000-24099) on 127.0.0.1 too, as HaRP does. The gateway itself does not need them, and every process on this machine can drive the Docker engines behind them.',
+  },
+  HARP_DOCKER_SOCKET: {
+    kind: 'path',
+    default: '/var/run/docker.sock',
+    part: 'tunnels',
+    description:
+      "The Docker engine of the gateway's own machine: while this socket is there, it is engine port 24000, without a tunnel. Podman's Docker-compatible socket works too. `off`: port 24000 is a tunnel like the others.",
   },
   HARP_TIMEOUT_BODY: {
     kind: 'duration',

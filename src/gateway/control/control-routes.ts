@@ -56,12 +56,6 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
   ]
 }
 
-/** What Docker pass-through answers until engines are supported. */
-export const engineNotYet: LocalResponse = text(
-  501,
-  'Docker engines are not supported by this version of Harp yet; ExApps that run already are served.',
-)
-
 function notYet(methods: readonly string[], pattern: RegExp, what: string): ControlRoute {
   return {
     methods,

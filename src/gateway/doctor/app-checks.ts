@@ -5,7 +5,9 @@ import { errorCode } from '../../base/errors.ts'
 import { silentLogger } from '../../base/logger.ts'
 import { formatHostPort } from '../../net/address.ts'
 import type { ExAppRecord } from '../access/exapp-record.ts'
+import type { TunnelOverview } from '../tunnels/tunnel-status.ts'
 import { Resolver } from '../upstream/resolver.ts'
+import { explainMissingTunnel, judgeOpenTunnel, mayHaveTunnel } from './app-tunnel-check.ts'
 import { excerpt, fail, ok, skip, type Check } from './check.ts'
 import { connectionProblem, timeoutCode } from './connection-problem.ts'
 import { keyField, type GatewayAccess } from './echo.ts'
@@ -17,6 +19,8 @@ export interface AppChecksOptions {
   readonly access: GatewayAccess
   /** A gateway answers at `access`. */
   readonly isUp: boolean
+  /** null: the gateway could not be asked. */
+  readonly tunnels: TunnelOverview | null
 }
 
 export async function checkApp(options: AppChecksOptions): Promise<readonly Check[]> {
@@ -32,7 +36,7 @@ export async function checkApp(options: AppChecksOptions): Promise<readonly Chec
     return [known, unresolved, skip('port', 'no address'), skip('heartbeat', 'no address')]
   }
   const host = ok('host', address === record.host ? address : `${record.host} is ${address}`)
-  const port = await checkPort(record, address, access.timeoutMs)
+  const port = await checkPort(options, address)
   if (port.status !== 'ok') return [known, host, port, skip('heartbeat', 'the port is not open')]
   return [known, host, port, await checkHeartbeat(options)]
 }
@@ -42,29 +46,21 @@ async function resolveHost(host: string, clock: Clock): Promise<string | null> {
   return found.kind === 'resolved' ? found.address : null
 }
 
-async function checkPort({ host, port }: ExAppRecord, address: string, timeoutMs: number): Promise<Check> {
+async function checkPort({ record, tunnels, access }: AppChecksOptions, address: string): Promise<Check> {
   const name = 'port'
-  const where = formatHostPort({ host: address, port })
-  const error = await connectError(address, port, timeoutMs)
-  if (error === null) return ok(name, `${where} accepts connections`)
+  const isTunnel = mayHaveTunnel(record)
+  const tunnel = isTunnel && tunnels !== null ? judgeOpenTunnel(record, tunnels) : null
+  if (tunnel !== null) return tunnel
+  const where = formatHostPort({ host: address, port: record.port })
+  const error = await connectError(address, record.port, access.timeoutMs)
+  if (error === null) return ok(name, `${where} accepts connections; the app runs without a tunnel`)
+  if (isTunnel) return explainMissingTunnel(record, tunnels)
   const { text } = connectionProblem(error, 'connect')
-  if (isTunnelPort(host, port)) {
-    return fail(
-      name,
-      `${where} ${text}; it is the end of an FRP tunnel, which this version of Harp does not have yet`,
-      'run this app with a deploy daemon of network "direct" (a Docker network shared with the gateway), or keep HaRP for it',
-    )
-  }
   const fix =
     errorCode(error) === 'ECONNREFUSED'
       ? 'start the container of the app (docker ps, docker logs nc_app_ID); if it runs, it listens on another port or only on its own 127.0.0.1'
       : 'check that gateway and app share a network and that no firewall is between them'
   return fail(name, `${where} ${text}`, fix)
-}
-
-/** Ports that AppAPI gives to apps behind a tunnel. */
-function isTunnelPort(host: string, port: number): boolean {
-  return ['127.0.0.1', 'localhost', '::1'].includes(host) && port >= 23_000 && port <= 23_999
 }
 
 /** null: connected. */

@@ -73,6 +73,7 @@ const byCode: Readonly<Record<string, ConnectionProblem>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted('the intermediate certificate is missing'),
   UNABLE_TO_GET_ISSUER_CERT: untrusted('its authority is not known'),
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted('its authority is not known'),
+  CERT_SIGNATURE_FAILURE: untrusted('another authority of the same name has signed it'),
   CERT_UNTRUSTED: untrusted('its authority is not trusted'),
   CERT_HAS_EXPIRED: { kind: 'expired', text: 'has a certificate that has expired' },
   CERT_NOT_YET_VALID: { kind: 'expired', text: 'has a certificate that is not valid yet' },

@@ -12,6 +12,7 @@ import { checkKey, type KeyFindings } from './key-check.ts'
 import { checkNextcloud } from './nextcloud-checks.ts'
 import { checkProxy } from './proxy-checks.ts'
 import type { CheckGroup, Report } from './report.ts'
+import { checkTunnels } from './tunnel-checks.ts'
 
 export interface DoctorOptions {
   /** The gateway's own environment. */
@@ -59,6 +60,8 @@ async function walk(
   const key: KeyFindings = nextcloud.isUp
     ? await checkKey({ config, appId, status: gateway.status, timeoutMs })
     : { check: skip('shared key', 'Nextcloud cannot be asked'), record: null }
+  const isUp = gateway.instance !== null
+  const tunnels = await checkTunnels({ config, version: options.version, access, isUp })
   const [proxy, app] = await Promise.all([
     publicUrl === null
       ? [skip('way to the gateway', 'give Nextcloud’s public URL: --url https://cloud.example.com')]
@@ -77,7 +80,7 @@ async function walk(
               nextcloud.isUp ? `Nextcloud has no usable record of ${appId}` : 'Nextcloud cannot be asked',
             ),
           ]
-        : checkApp({ record: key.record, access, isUp: gateway.instance !== null }),
+        : checkApp({ record: key.record, access, isUp, tunnels: tunnels.overview }),
   ])
   return [
     {
@@ -86,6 +89,7 @@ async function walk(
       checks: proxy,
     },
     { hop: 'gateway', title: 'Gateway', checks: gateway.checks },
+    { hop: 'tunnels', title: 'Tunnels', checks: tunnels.checks },
     { hop: 'nextcloud', title: 'Nextcloud', checks: [...nextcloud.checks, key.check] },
     { hop: 'app', title: appId === null ? 'App' : `App ${appId}`, checks: app },
   ]

@@ -20,6 +20,8 @@ export interface AppDirectoryOptions {
   readonly recordTtlMs: number
   readonly clock: Clock
   readonly log: Logger
+  /** A record came, from Nextcloud's answer or pushed by AppAPI. */
+  readonly onRecord?: (record: ExAppRecord) => void
 }
 
 interface Entry {
@@ -120,6 +122,7 @@ export class AppDirectory {
       freshUntil: this.#options.clock.monotonic() + this.#options.recordTtlMs,
     })
     this.#unknown.delete(record.appId)
+    this.#options.onRecord?.(record)
     return app
   }
 

@@ -45,6 +45,7 @@ export interface ForwardRequest {
 /** Waits before the second and third connection attempt: short enough for AppAPI's one-second polls. */
 const redialDelaysMs = [100, 400] as const
 const halfClosedIdleMs = 30_000
+const timeoutCodes = new Set(['UPSTREAM_CONNECT_TIMEOUT', 'TUNNEL_NO_WORK_CONNECTION'])
 const idempotentMethods = new Set([
   'GET',
   'HEAD',
@@ -231,7 +232,7 @@ export class ForwardExchange implements ExchangeHandler, BodyReceiver, FrontList
       }
       const delay = redialDelaysMs[attempt]
       if (this.#isOver || delay === undefined) break
-      const isTimeout = errorCode(failure) === 'UPSTREAM_CONNECT_TIMEOUT'
+      const isTimeout = timeoutCodes.has(errorCode(failure))
       const [target] = await Promise.all([this.#request.relocate(), sleep(isTimeout ? 0 : delay)])
       // A refused connection may be an app that just restarts. One that timed out has waited long enough, unless
       // the app is elsewhere now: the address of a removed container swallows connections.
