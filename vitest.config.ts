@@ -2,9 +2,14 @@ import { defineConfig } from 'vitest/config'
 import { SkipReporter } from './test/support/skip-reporter.ts'
 
 /** `unit` is the fast subset of `npm run check`; the others start real processes. */
-const suite = (name: string, include: string[], testTimeout: number) => ({
+const suite = (
+  name: string,
+  include: string[],
+  testTimeout: number,
+  more: { fileParallelism?: boolean } = {},
+) => ({
   extends: true as const,
-  test: { name, include, testTimeout, hookTimeout: Math.max(30_000, testTimeout) },
+  test: { name, include, testTimeout, hookTimeout: Math.max(30_000, testTimeout), ...more },
 })
 
 export default defineConfig({
@@ -20,6 +25,7 @@ export default defineConfig({
       suite('conformance', ['test/conformance/**/*.test.ts'], 30_000),
       suite('integration', ['test/integration/**/*.test.ts'], 30_000),
       suite('load', ['test/load/**/*.test.ts'], 120_000),
+      suite('faults', ['test/faults/**/*.test.ts'], 120_000, { fileParallelism: false }),
       suite('proxies', ['test/proxies/**/*.test.ts'], 60_000),
       suite('browser', ['test/browser/**/*.test.ts'], 120_000),
     ],

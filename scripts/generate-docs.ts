@@ -9,6 +9,8 @@ import { demoErrors } from '../src/demo/errors.ts'
 import type { Setting, SettingPart } from '../src/gateway/config/setting.ts'
 import { ignoredFiles, partsToCome, settingSections } from '../src/gateway/config/settings.ts'
 import { gatewayErrors } from '../src/gateway/errors.ts'
+import { frpErrors } from '../src/gateway/frp/errors.ts'
+import { yamuxErrors } from '../src/mux/yamux/errors.ts'
 
 export interface GeneratedDocument {
   readonly file: URL
@@ -91,11 +93,9 @@ function errorsDocument(): string {
     'The code is in the log (`code`), in what `harp` prints, and in what `harp doctor` says.',
     table(
       ['Code', 'What happened', 'What to do'],
-      Object.entries({ ...gatewayErrors, ...http1Errors, ...demoErrors }).map(([code, entry]) => [
-        `\`${code}\``,
-        entry.summary,
-        entry.fix,
-      ]),
+      Object.entries({ ...gatewayErrors, ...frpErrors, ...yamuxErrors, ...http1Errors, ...demoErrors }).map(
+        ([code, entry]) => [`\`${code}\``, entry.summary, entry.fix],
+      ),
     ),
     '## Decisions',
     'Every request ends in one of these; the access log has it as `reason`. "Counts" says whether it is a failure of the ' +

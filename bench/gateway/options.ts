@@ -1,6 +1,7 @@
 /** The command line of the benchmark. */
 import { parseArgs } from 'node:util'
-import { workloadNames, type WorkloadName } from './workloads.ts'
+import { readBuild, readChoice, readWholeNumber, type HarpBuild } from '../option-values.ts'
+import { workloadNames } from './workloads.ts'
 
 export const help = `Usage: npm run bench:gateway -- [options]
 
@@ -30,15 +31,10 @@ export interface ForeignTarget {
   readonly pids: readonly number[]
 }
 
-export interface HarpBuild {
-  readonly name: string
-  readonly directory: string
-}
-
 export interface BenchOptions {
   readonly rounds: number
   readonly seconds: number
-  readonly only: ReadonlySet<WorkloadName>
+  readonly only: ReadonlySet<string>
   readonly targets: readonly ForeignTarget[]
   readonly builds: readonly HarpBuild[]
   readonly key: string
@@ -64,15 +60,15 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
   const { values } = parseArgs({ args: [...args], options: flags })
   if (values.help) return 'help'
   const targets = (values.target ?? []).map(readTarget)
-  const only = (values.only ?? []).map(readWorkloadName)
+  const only = (values.only ?? []).map((each) => readChoice('--only', workloadNames, each))
   return {
-    rounds: readNumber('--rounds', values.rounds ?? (values.quick ? '2' : '5'), 1, 1_000),
-    seconds: readNumber('--seconds', values.seconds ?? (values.quick ? '1' : '2'), 1, 600),
+    rounds: readWholeNumber('--rounds', values.rounds ?? (values.quick ? '2' : '5'), 1, 1_000),
+    seconds: readWholeNumber('--seconds', values.seconds ?? (values.quick ? '1' : '2'), 1, 600),
     only: new Set(only.length === 0 ? workloadNames : only),
     targets,
     builds: (values.build ?? []).map(readBuild),
     key: values.key,
-    nextcloudPort: readNumber(
+    nextcloudPort: readWholeNumber(
       '--nextcloud-port',
       values['nextcloud-port'] ?? (targets.length === 0 ? '0' : '18880'),
       0,
@@ -80,28 +76,6 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     ),
     json: values.json,
   }
-}
-
-function readNumber(name: string, text: string, min: number, max: number): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || value < min || value > max) {
-    throw new Error(`${name} is a whole number from ${min} to ${max}, not "${text}"`)
-  }
-  return value
-}
-
-function readWorkloadName(text: string): WorkloadName {
-  const known = workloadNames.find((each) => each === text)
-  if (known === undefined) throw new Error(`--only takes one of ${workloadNames.join(', ')}, not "${text}"`)
-  return known
-}
-
-function readBuild(text: string): HarpBuild {
-  const [, name, directory] = /^([\w.-]+)=(.+)$/.exec(text) ?? []
-  if (name === undefined || directory === undefined) {
-    throw new Error(`--build is NAME=DIRECTORY, not "${text}"`)
-  }
-  return { name, directory }
 }
 
 function readTarget(text: string): ForeignTarget {

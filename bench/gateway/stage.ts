@@ -2,12 +2,13 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { freePorts } from '../../test/support/free-ports.ts'
-import { OwnProcess } from './own-process.ts'
-import type { Backstage } from './peers/target.ts'
-import { descriptorLimit } from './process-cost.ts'
-import { prepareFixedAnswers } from './servers/fixed-answers.ts'
+import { accepts, OwnProcess } from '../own-process.ts'
+import { descriptorLimit } from '../process-cost.ts'
+import { startNextcloud, startStreamServer } from '../servers/start.ts'
+import type { Backstage } from './backstage.ts'
+import { prepareFixedAnswers } from './fixed-answers.ts'
+import { staticApp, streamApp } from './workloads.ts'
 
 export interface StageOptions {
   readonly nginxCommand: string
@@ -68,21 +69,10 @@ export class Stage {
         name: 'fixed answers',
         command: nginxCommand,
         args: ['-p', directory, '-e', 'stderr', '-c', file],
-        port: fixedPort,
+        isReady: () => accepts(fixedPort),
       }),
-      await this.#script('stream-server', streamPort, []),
-      await this.#script('nextcloud-server', nextcloudPort, [key, String(fixedPort), String(streamPort)]),
+      await startStreamServer(streamPort),
+      await startNextcloud(nextcloudPort, key, { [staticApp]: fixedPort, [streamApp]: streamPort }),
     )
-  }
-
-  async #script(name: string, port: number, args: readonly string[]): Promise<OwnProcess> {
-    const path = fileURLToPath(new URL(`servers/${name}.ts`, import.meta.url))
-    return OwnProcess.start({
-      name,
-      command: process.execPath,
-      args: [path, String(port), ...args],
-      port,
-      isScript: true,
-    })
   }
 }

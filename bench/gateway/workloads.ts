@@ -1,4 +1,5 @@
 /** What is measured, in words that need no processes: names, titles, paths, units. */
+import { type Workload } from '../workload.ts'
 
 export const workloadNames = [
   'http-1',
@@ -17,42 +18,9 @@ export const workloadNames = [
 ] as const
 export type WorkloadName = (typeof workloadNames)[number]
 
-/** What a rate counts. */
-export type Unit = 'request' | 'MiB' | 'echo' | 'handshake'
-
-export type Workload =
-  | {
-      readonly kind: 'http'
-      readonly name: WorkloadName
-      readonly title: string
-      readonly unit: 'request'
-      readonly path: string
-      readonly connections: number
-      readonly fields: readonly string[]
-    }
-  | {
-      readonly kind: 'download' | 'upload'
-      readonly name: WorkloadName
-      readonly title: string
-      readonly unit: 'MiB'
-      readonly path: string
-      /** Transfers at the same time, and how many one after the other. */
-      readonly slots: number
-      readonly transfers: number
-    }
-  | {
-      readonly kind: 'echo' | 'establish'
-      readonly name: WorkloadName
-      readonly title: string
-      readonly unit: 'echo' | 'handshake'
-      readonly path: string
-      readonly connections: number
-    }
-
-export const transferMiB = 100
-export const bodyBytes = 1024
-export const echoBytes = 64
-export const establishInFlight = 16
+const transferMiB = 100
+export const largeBytes = transferMiB * 1_048_576
+const establishInFlight = 16
 
 /** Two apps, because their upstreams are two programs: nginx with fixed answers, and a Node server for the rest. */
 export const staticApp = 'fixed'
@@ -114,5 +82,5 @@ function bulk(
   transfers: number,
 ): Workload {
   const path = kind === 'download' ? `/exapps/${staticApp}/public/100m` : `/exapps/${streamApp}/public/upload`
-  return { kind, name, title, unit: 'MiB', path, slots, transfers }
+  return { kind, name, title, unit: 'MiB', path, slots, transfers, transferMiB }
 }

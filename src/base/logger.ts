@@ -23,6 +23,9 @@ const secretFields = [
   'token',
   'exapp_token',
   'exappToken',
+  'metas',
+  'privilege_key',
+  'privilegeKey',
   'password',
   'secret',
 ]

@@ -156,6 +156,10 @@ export const gatewayErrors = {
     summary: 'A file of the tunnel certificates cannot be written.',
     fix: 'Let the gateway write to HARP_CERTS_DIR/frp, or put all files there; the disk may also be full.',
   },
+  HOLDERS_UNUSABLE: {
+    summary: 'The list of who holds which tunnel certificate cannot be read.',
+    fix: 'Nothing, if the gateway has begun a new one: it fills as tunnels connect. Else move certificate-holders.json away.',
+  },
   FRP_CERT_RENEWAL_REFUSED: {
     summary:
       'The step of the renewal would cut tunnels off, or does not apply to the certificates as they are.',

@@ -137,6 +137,7 @@ describe('when all is well', () => {
       /✓ uploads/,
       /✓ WebSocket/,
       /✓ listener: 127\.0\.0\.1:\d+ answers with this shared key/,
+      /✓ login: the shared key is accepted/,
       /✓ reachable: Nextcloud 31\.0\.4/,
       /✓ shared key: Nextcloud accepts it/,
       /✓ port/,
@@ -158,6 +159,7 @@ describe('when all is well', () => {
     expect(value.checks.filter(({ status }) => status === 'skip').map(({ hop }) => hop)).toEqual([
       'proxy',
       'gateway',
+      'tunnels',
       'nextcloud',
       'app',
     ])

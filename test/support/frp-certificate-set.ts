@@ -23,6 +23,8 @@ export const frpSetNames = [
   'client.key',
 ] as const
 
+export type FrpSetName = (typeof frpSetNames)[number]
+
 /** A clock that tests move. */
 export class SetClock implements Clock {
   now: number

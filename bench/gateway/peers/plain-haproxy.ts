@@ -2,9 +2,10 @@
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePorts } from '../../../test/support/free-ports.ts'
-import { OwnProcess } from '../own-process.ts'
+import { accepts, OwnProcess } from '../../own-process.ts'
+import type { Peer } from '../../target.ts'
+import type { Backstage } from '../backstage.ts'
 import { streamApp } from '../workloads.ts'
-import type { Backstage, Peer } from './target.ts'
 
 export function plainHaproxy(command: string, backstage: Backstage): Peer {
   return {
@@ -14,7 +15,12 @@ export function plainHaproxy(command: string, backstage: Backstage): Peer {
       const directory = await mkdtemp(join(backstage.directory, 'haproxy-'))
       const file = join(directory, 'haproxy.cfg')
       await writeFile(file, configuration(port, backstage))
-      const own = await OwnProcess.start({ name: 'haproxy', command, args: ['-db', '-f', file], port })
+      const own = await OwnProcess.start({
+        name: 'haproxy',
+        command,
+        args: ['-db', '-f', file],
+        isReady: () => accepts(port),
+      })
       return {
         name: 'haproxy',
         host: '127.0.0.1',

@@ -2,9 +2,10 @@
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePorts } from '../../../test/support/free-ports.ts'
-import { OwnProcess } from '../own-process.ts'
+import { accepts, OwnProcess } from '../../own-process.ts'
+import type { Peer } from '../../target.ts'
+import type { Backstage } from '../backstage.ts'
 import { staticApp, streamApp } from '../workloads.ts'
-import type { Backstage, Peer } from './target.ts'
 
 export function plainNginx(command: string, backstage: Backstage): Peer {
   return {
@@ -18,7 +19,7 @@ export function plainNginx(command: string, backstage: Backstage): Peer {
         name: 'nginx',
         command,
         args: ['-p', directory, '-e', 'stderr', '-c', file],
-        port,
+        isReady: () => accepts(port),
       })
       return {
         name: 'nginx',

@@ -28,7 +28,12 @@ export async function showCertificates(options: { readonly json: boolean }): Pro
     return
   }
   const { directory, holders } = place
-  const status = readCertificateStatus(directory.read(), holders, Date.now())
+  const files = directory.read()
+  if (files.isEmpty && !options.json) {
+    printLine(noneYet(directory))
+    return
+  }
+  const status = readCertificateStatus(files, holders, Date.now())
   if (status.problems.length > 0) process.exitCode = 1
   if (options.json) printLine(JSON.stringify(toJson(directory.path, status)))
   else printStatus(directory.path, status)
@@ -42,9 +47,15 @@ export interface RenewOptions {
 
 /** `harp certs renew`, and `--finish` when everybody has the new files. */
 export async function renewCertificates({ finish, force, json }: RenewOptions): Promise<void> {
-  if (force && !finish) throw new HarpError('USAGE', '--force goes with --finish only')
+  if (force && !finish) {
+    printError('ERROR: --force goes with --finish')
+    process.exitCode = 1
+    return
+  }
   const place = findPlace(true)
   if (place === null) throw new HarpError('FRP_CERT_RENEWAL_REFUSED', withoutTls)
+  if (place.directory.read().isEmpty)
+    throw new HarpError('FRP_CERT_RENEWAL_REFUSED', noneYet(place.directory))
   const options = { ...place, now: Date.now() }
   const done = finish
     ? await finishRollover({ ...options, force })
@@ -65,6 +76,10 @@ export async function renewCertificates({ finish, force, json }: RenewOptions): 
 }
 
 const withoutTls = 'Tunnels are without TLS (HP_FRP_DISABLE_TLS=true): there are no certificates.'
+
+function noneYet({ path }: FrpDirectory): string {
+  return `There are no certificates in ${path}: a gateway makes them when it starts.`
+}
 
 /** null: without TLS. */
 function findPlace(toMake: boolean): Place | null {
@@ -92,8 +107,9 @@ function printStatus(path: string, status: CertificateStatus): void {
     ]),
   ])
   for (const { code, message, fix } of status.problems) printError(`ERROR: ${message}. Fix: ${fix} [${code}]`)
-  if (status.isRollover)
-    {printLine('A renewal is under way: both CAs are accepted until `harp certs renew --finish`.')}
+  if (status.isRollover) {
+    printLine('A renewal is under way: both CAs are accepted until `harp certs renew --finish`.')
+  }
   printLine('')
   if (status.holders.length === 0) printLine('No app or engine has connected with a certificate yet.')
   else printHolders(status.holders)
@@ -118,7 +134,7 @@ function printBegun(
       ? `New client files are in ${path}. The old CA and its certificates stay accepted.`
       : `A renewal is under way already; the new client files are in ${path}.`,
   )
-  if (kept !== null) printLine(`The old files are in ${kept}; the old CA's private key is one of them.`)
+  if (kept !== null) printLine(`The old files, private keys among them, are in ${kept}.`)
   printLine('A running gateway uses the new files within seconds.')
   printLine('')
   const engines = waiting.filter(({ port }) => kindOf(port) === 'engine')
@@ -145,6 +161,9 @@ function printFinished(
 ): void {
   printLine(`The old CA is not accepted any more; the server's certificate in ${path} is of the new one.`)
   if (kept !== null) printLine(`The old files are in ${kept}.`)
+  printLine(
+    'Files handed out before now trust the old CA, too: if its key was stolen, hand them out once more.',
+  )
   if (waiting.length === 0) return
   printLine('')
   printLine('These had old files when they were seen last, and cannot connect until they have new ones:')

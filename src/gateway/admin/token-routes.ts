@@ -11,7 +11,7 @@ export type TokenRegister = Pick<TokenStore, 'list' | 'add' | 'revoke'>
 const newToken = z.strictObject({
   kind: z.enum(['app', 'engine']),
   name: z.string(),
-  port: z.number().nullable().default(null),
+  port: z.number().int().nullable().default(null),
 })
 
 /** `id` is what follows `/tokens/`, undefined without. */

@@ -6,8 +6,8 @@ const now = Date.UTC(2026, 0, 1)
 const at = (days: number): Date => new Date(now + days * day)
 
 test.each([
-  ['valid for long', -10, 91, 'ok', null],
-  ['90 days left: nothing to say yet', -10, 90, 'ok', null],
+  ['valid for long', -10, 91, 'ok', /^$/],
+  ['90 days left: nothing to say yet', -10, 90, 'ok', /^$/],
   ['less than 90 days left', -10, 89.9, 'warn', /certs renew/],
   ['its last hour', -10, 0.04, 'warn', /certs renew/],
   ['over', -10, 0, 'fail', /certs renew/],
@@ -17,7 +17,7 @@ test.each([
 
   expect(verdict.status).toBe(status)
   expect(verdict.detail).toContain('server')
-  expect(verdict.fix).toEqual(fix === null ? null : expect.stringMatching(fix))
+  expect(verdict.fix ?? '').toMatch(fix)
 })
 
 test('days left are whole ones, and below zero once it is over', () => {

@@ -49,6 +49,7 @@ export class FrpCertificates {
   readonly #directory: FrpDirectory
   #files: FrpFiles | null = null
   #bundle: FrpBundle | null = null
+  #expiries: readonly CertificateExpiry[] = []
   #timer: NodeJS.Timeout | undefined
   #rejected: FrpFiles | null = null
   #lastProblem = ''
@@ -114,7 +115,7 @@ export class FrpCertificates {
 
   /** Of the files in use, for metrics. */
   expiries(): readonly CertificateExpiry[] {
-    return this.#files === null ? [] : expiriesOf(this.#files)
+    return this.#expiries
   }
 
   async #make(part: 'server' | 'client'): Promise<void> {
@@ -156,6 +157,7 @@ export class FrpCertificates {
       throw gatewayError('FRP_CERT_UNUSABLE', what, { cause: error })
     }
     this.#files = files
+    this.#expiries = expiriesOf(files)
     this.#rejected = null
     this.#lastProblem = ''
     this.#warnOfMismatches(files, server)
@@ -212,7 +214,7 @@ export class FrpCertificates {
   #warnOfExpiry(): void {
     const { clock, log } = this.#options
     this.#warnedAt = clock.monotonic()
-    for (const expiry of this.expiries()) {
+    for (const expiry of this.#expiries) {
       const { certificate, status, detail: problem, fix } = judgeExpiry(expiry, clock.wall())
       const fields = { certificate, validTo: expiry.validTo.toISOString(), problem, fix }
       if (status === 'fail') {

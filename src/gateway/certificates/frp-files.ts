@@ -64,6 +64,11 @@ export class FrpFiles {
     return (this.#contents.get(name) ?? null) !== null
   }
 
+  /** None of them is there: no gateway has made any yet. */
+  get isEmpty(): boolean {
+    return frpFileNames.every((name) => !this.has(name))
+  }
+
   text(name: FrpFileName): string {
     const content = this.#contents.get(name) ?? null
     if (content === null) throw gatewayError('FRP_CERT_MISSING', `${this.pathOf(name)} is missing`)

@@ -4,6 +4,7 @@ import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { errorCode, errorMessage, HarpError } from '../../base/errors.ts'
+import { gatewayError } from '../errors.ts'
 
 const format = 'harp-certificate-holders'
 const version = 1
@@ -41,10 +42,7 @@ export function holderFilePath(stateDir: string): string {
 
 /** The longest unseen first. No file is no holders; throws a HarpError where it cannot be understood. */
 export function readHolderFile(path: string): readonly CertificateHolder[] {
-  const unusable = (problem: string): HarpError =>
-    new HarpError('HOLDERS_UNUSABLE', `${path} ${problem}`, {
-      fix: 'Move the file away; the gateway begins a new one',
-    })
+  const unusable = (problem: string): HarpError => gatewayError('HOLDERS_UNUSABLE', `${path} ${problem}`)
   let text: string
   try {
     const stats = statSync(path)

@@ -160,6 +160,6 @@ function shortId(publicKey: Uint8Array): string {
 
 /** Loaded when something is made, which is hardly ever. */
 async function library(): Promise<typeof x509> {
-  await import('./reflect-metadata.ts')
+  await import('reflect-metadata')
   return import('@peculiar/x509')
 }

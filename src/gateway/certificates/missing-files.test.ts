@@ -1,5 +1,5 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { chownSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test, vi } from 'vitest'
 import {
@@ -9,9 +9,9 @@ import {
   pick,
   SetClock,
   type FrpSet,
+  type FrpSetName,
 } from '../../../test/support/frp-certificate-set.ts'
-import { attempt, isIssuedBy } from './frp-files.ts'
-import { HarpError } from '../../base/errors.ts'
+import { isIssuedBy } from './frp-files.ts'
 
 // Keys take most of the time here, and any will do as long as they differ.
 const pool = vi.hoisted(() => ({ keys: [] as string[], next: 0 }))
@@ -37,59 +37,80 @@ const subsets = Array.from({ length: 64 }, (_, bits) =>
 )
 
 /** What the first start must do with these files, and no others, on the disk. */
-function expectation(names: readonly string[]): 'complete' | 'no server' | 'no client' {
-  const has = (name: string): boolean => names.includes(name)
-  const [hasServer, hasClient] = ['server', 'client'].map((part) => has(`${part}.crt`) && has(`${part}.key`))
+function expectation(names: readonly FrpSetName[]): 'complete' | 'no server' | 'no client' {
+  const has = (name: FrpSetName): boolean => names.includes(name)
+  const hasServer = has('server.crt') && has('server.key')
+  const hasClient = has('client.crt') && has('client.key')
   if (has('ca.key')) return 'complete'
   if (!has('ca.crt')) return has('server.crt') || has('client.crt') ? 'no server' : 'complete'
-  if (hasServer !== true) return 'no server'
-  return hasClient === true ? 'complete' : 'no client'
+  if (!hasServer) return 'no server'
+  return hasClient ? 'complete' : 'no client'
 }
 
-test.each(subsets.map((names) => [names.join(' ') || 'nothing', names, expectation(names)] as const))(
-  'with %s on the disk',
-  async (_title, names, expected) => {
+const cases = (expected: ReturnType<typeof expectation>): { title: string; names: readonly FrpSetName[] }[] =>
+  subsets
+    .filter((names) => expectation(names) === expected)
+    .map((names) => ({ title: names.join(' ') || 'nothing', names }))
+
+/** A certificate without its key is of no use; every other byte must stay. */
+function expectUntouched(place: CertsDir, names: readonly FrpSetName[]): void {
+  const useful = names.filter((name) => name !== 'server.crt' || names.includes('server.key'))
+  const stays = useful.filter((name) => name !== 'client.crt' || names.includes('client.key'))
+  expect(pick(place.read(), ...stays)).toEqual(pick(complete, ...stays))
+}
+
+test.each(cases('complete'))('$title on the disk: the rest is made, and fits', async ({ names }) => {
+  using place = new CertsDir(pick(complete, ...names))
+  const certificates = place.certificates()
+
+  await certificates.start()
+  certificates.stop()
+
+  expectUntouched(place, names)
+  const files = place.directory.read()
+  expect([files.pair('server').authority, files.pair('client').authority]).not.toContain(null)
+  expect(certificates.clientFiles()).toEqual(pick(place.read(), 'ca.crt', 'client.crt', 'client.key'))
+  expect(place.problems()).toEqual([])
+})
+
+test.each(cases('no client'))(
+  '$title on the disk: tunnels go on, new apps get no files',
+  async ({ names }) => {
     using place = new CertsDir(pick(complete, ...names))
     const certificates = place.certificates()
 
-    const outcome = await certificates.start().then(
-      () => null,
-      (error: unknown) => error,
-    )
+    await certificates.start()
     certificates.stop()
 
-    // A certificate without its key is of no use; every other byte stays.
-    const useless = ['server', 'client'].filter(
-      (part) => names.includes(`${part}.crt`) && !names.includes(`${part}.key`),
-    )
-    const after = place.read()
-    for (const name of names) {
-      if (!useless.includes(name.replace('.crt', ''))) expect(after[name]).toBe(complete[name])
-    }
-    if (expected === 'no server') {
-      expect(outcome).toMatchObject({
-        code: 'FRP_CERT_MISSING',
-        message: expect.stringMatching(/(ca\.crt|server\.(crt|key)) is missing/),
-      })
-      expect((outcome as HarpError).fix).toMatch(/put/i)
-      return
-    }
-    expect(outcome).toBeNull()
-    const files = place.directory.read()
-    expect(files.pair('server').authority).not.toBeNull()
-    const client = attempt(() => certificates.clientFiles())
-    if (expected === 'no client') {
-      expect(client).toBeInstanceOf(HarpError)
-      expect(place.problems()).toMatchObject([
-        { code: 'FRP_CERT_MISSING', problem: expect.stringContaining('client.') },
-      ])
-    } else {
-      expect(files.pair('client').authority).not.toBeNull()
-      expect(client).toEqual(pick(after, 'ca.crt', 'client.crt', 'client.key'))
-      expect(place.problems()).toEqual([])
-    }
+    expect(place.read()).toEqual(pick(complete, ...names))
+    expect(certificates.bundle?.cert).toBe(complete['server.crt'])
+    expect(() => certificates.clientFiles()).toThrow(expect.objectContaining({ code: 'FRP_CERT_MISSING' }))
+    expect(place.problems()).toMatchObject([
+      { code: 'FRP_CERT_MISSING', problem: expect.stringMatching(/client\.(crt|key) is missing/) },
+    ])
   },
 )
+
+test.each(cases('no server'))(
+  '$title on the disk: the start is refused, nothing changes',
+  async ({ names }) => {
+    using place = new CertsDir(pick(complete, ...names))
+
+    await expect(started(place)).rejects.toMatchObject({
+      code: 'FRP_CERT_MISSING',
+      message: expect.stringMatching(/(ca\.crt|server\.(crt|key)) is missing/),
+      fix: expect.stringMatching(/put/i),
+    })
+    expect(place.read()).toEqual(pick(complete, ...names))
+  },
+)
+
+test('these are all the sets there can be', () => {
+  const counts = (['complete', 'no client', 'no server'] as const).map((each) => cases(each).length)
+
+  expect(counts.reduce((sum, count) => sum + count)).toBe(64)
+  expect(Math.min(...counts)).toBeGreaterThan(2)
+})
 
 test('clients in the field go on when ca.crt is made again from ca.key', async () => {
   using place = new CertsDir(complete)
@@ -162,6 +183,18 @@ test('keys are for the owner alone, certificates for everybody, whatever the uma
     'client.key': '600',
     '.': '755',
   })
+})
+
+test('what root makes belongs to the owner of the directory, so that a gateway of another user can read it', async () => {
+  using place = new CertsDir({})
+  const isRoot = process.getuid?.() === 0
+  if (isRoot) chownSync(place.frp, 65_534, 65_534)
+
+  await started(place)
+
+  const owners = frpSetNames.map((name) => statSync(join(place.frp, name)).uid)
+  expect(new Set(owners)).toEqual(new Set([statSync(place.frp).uid]))
+  expect(owners[0]).toBe(isRoot ? 65_534 : process.getuid?.())
 })
 
 test('gateways that start at once end up with one set', async () => {

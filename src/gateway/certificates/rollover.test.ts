@@ -171,8 +171,9 @@ test('afterwards new files work, old ones do not, and nothing is lost', async ()
   expect(server).toMatchObject({ subject: 'CN=harp.nc', subjectAltName: 'DNS:harp.nc' })
   const kept = (directory: string | null, name: string): string =>
     readFileSync(join(directory ?? '', name), 'utf8')
-  for (const name of ['ca.crt', 'ca.key', 'client.crt', 'client.key'])
-    {expect(kept(begun.kept, name)).toBe(old[name])}
+  for (const name of ['ca.crt', 'ca.key', 'client.crt', 'client.key']) {
+    expect(kept(begun.kept, name)).toBe(old[name])
+  }
   for (const name of ['server.crt', 'server.key']) expect(kept(finished.kept, name)).toBe(old[name])
 })
 

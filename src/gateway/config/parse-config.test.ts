@@ -40,6 +40,7 @@ test('the shared key and the URL are enough, and everything else has the documen
       admin: { host: '127.0.0.1', port: 8783 },
     },
     certsDir: '/certs',
+    dockerSocket: '/var/run/docker.sock',
     stateDir: '/var/lib/harp',
     frpTls: true,
     frpCertValidityDays: 5000,

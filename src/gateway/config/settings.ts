@@ -33,7 +33,7 @@ export const settings: Readonly<Record<SettingName, Setting>> = table
 export const settingNames: readonly string[] = Object.keys(table)
 
 /** Their settings are checked already, so that nothing surprises when the part arrives. */
-export const partsToCome: readonly SettingPart[] = ['tunnels', 'kubernetes']
+export const partsToCome: readonly SettingPart[] = ['kubernetes']
 
 /** Files with which HaRP's generated configuration can be replaced. */
 export const ignoredFiles: readonly string[] = ['/haproxy.cfg', '/frps.toml', '/frpc-docker.toml']

@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import type { TunnelOverview, TunnelStatus } from '../tunnels/tunnel-status.ts'
 import { connectionProblem } from './connection-problem.ts'
-import { judgeEngines, judgeLogin, judgeServer, judgeTls, judgeTunnels } from './tunnel-checks.ts'
+import {
+  judgeEngines,
+  judgeLogin,
+  judgeServer,
+  judgeTls,
+  judgeTokens,
+  judgeTunnels,
+} from './tunnel-checks.ts'
 import type { TunnelLoginResult } from './tunnel-login.ts'
 
 function failed(stage: 'connect' | 'tls' | 'answer', code: string): TunnelLoginResult {
@@ -94,6 +101,20 @@ const tunnel: TunnelStatus = {
 function overview(...tunnels: TunnelStatus[]): TunnelOverview {
   return { listening: '0.0.0.0:8782', tls: true, requireTokens: 'none', tunnels, refused: [] }
 }
+
+test('tokens that the gateway cannot read are broken, those that nobody could ask for are not', () => {
+  expect(judgeTokens({ kind: 'ok', value: [] })).toMatchObject({
+    status: 'ok',
+    detail: '0 beside the shared key',
+  })
+  expect(judgeTokens({ kind: 'not-running', path: '/x' }).status).toBe('skip')
+  expect(
+    judgeTokens({ kind: 'failed', problem: '/x/tokens.json is damaged [TOKENS_UNUSABLE]' }),
+  ).toMatchObject({
+    status: 'fail',
+    detail: expect.stringContaining('TOKENS_UNUSABLE'),
+  })
+})
 
 test('lost tunnels are a warning with their reasons, a few of them by name', () => {
   const lastError = { at: '', problem: 'cut' }

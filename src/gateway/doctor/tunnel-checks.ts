@@ -1,12 +1,13 @@
 /** The tunnel server: can clients reach it, is its certificate what they check, does it take the key, who is lost. */
 import { errorMessage, HarpError } from '../../base/errors.ts'
 import { formatHostPort } from '../../net/address.ts'
-import { ControlClient } from '../admin/control-client.ts'
+import { ControlClient, type ControlReply } from '../admin/control-client.ts'
 import { reachable } from '../admin/heartbeat.ts'
 import { expiriesOf, judgeExpiry } from '../certificates/expiry.ts'
 import { FrpDirectory } from '../certificates/frp-directory.ts'
 import { attempt, type FrpFiles } from '../certificates/frp-files.ts'
 import type { GatewayConfig } from '../config/config.ts'
+import type { TokenEntry } from '../tokens/token-record.ts'
 import type { TunnelOverview } from '../tunnels/tunnel-status.ts'
 import { excerpt, fail, ok, skip, warn, type Check } from './check.ts'
 import type { ConnectionProblem } from './connection-problem.ts'
@@ -40,13 +41,14 @@ export async function checkTunnels(options: TunnelChecksOptions): Promise<Tunnel
       overview: null,
     }
   }
-  const reply = await new ControlClient(config.stateDir).tunnels()
+  const client = new ControlClient(config.stateDir)
+  const [reply, tokens] = await Promise.all([client.tunnels(), client.tokens()])
   const overview = reply.kind === 'ok' ? reply.value : null
   const server = await checkServer(options, files, overview)
   const tunnels =
     overview === null ? skip('tunnels', 'asked through the control socket') : judgeTunnels(overview)
   const engines = overview === null ? [] : judgeEngines(overview)
-  return { checks: [...server, ...expiries, tunnels, ...engines], overview }
+  return { checks: [...server, ...expiries, judgeTokens(tokens), tunnels, ...engines], overview }
 }
 
 /**
@@ -173,6 +175,13 @@ export function judgeTunnels({ tunnels }: TunnelOverview): Check {
     `${open} open; gone and not back: ${list.join(', ')}${more}`,
     'if they should be there: start them, look into their logs, and at the network in between; harp tunnels shows more',
   )
+}
+
+export function judgeTokens(reply: ControlReply<readonly TokenEntry[]>): Check {
+  const name = 'tokens'
+  if (reply.kind === 'ok') return ok(name, `${reply.value.length} beside the shared key`)
+  if (reply.kind !== 'failed') return skip(name, 'asked through the control socket')
+  return fail(name, reply.problem, 'no app or engine with a token of its own can connect until this is right')
 }
 
 /** Whoever has the shared key, which every app has, can take the port of such an engine when it is away. */

@@ -175,6 +175,33 @@ describe.each(versions)('wire v%d', (version) => {
     expect(server.closes).toEqual([new Error('enough')])
   })
 
+  test('who destroys first says why', () => {
+    const client = new End('client', { version })
+
+    client.channel.destroySoon()
+    client.channel.destroy(new Error('too slow'))
+    client.channel.destroy(new Error('again'))
+    client.wire.close(new Error('cut'))
+    client.channel.destroy()
+
+    expect(client.closes).toEqual([new Error('too slow')])
+    expect(client.wire.calls).toEqual(['destroySoon', 'destroy', 'destroy'])
+  })
+
+  test('encrypting twice ends the channel instead of throwing', () => {
+    const server = new End('server')
+    server.react = (message) => {
+      answerLogin(server, message)
+      server.channel.encrypt('token')
+    }
+
+    server.wire.give(fromClient)
+    server.wire.close()
+
+    expect(server.kinds).toEqual(['Login'])
+    expect(server.closes).toEqual([new TypeError('the channel is encrypted already')])
+  })
+
   test('destroySoon lets a refusal leave, and reads nothing more', () => {
     const server = new End('server')
     server.react = () => {
@@ -362,6 +389,17 @@ test.each([
   server.wire.give(Buffer.concat([wireV2Magic, ...frames]))
   server.wire.close()
 
+  expect(server.closes.map(errorCode)).toEqual(['FRP_WIRE_V2_INVALID'])
+})
+
+test('wire v2: a login behind another message still needs a hello', () => {
+  const server = new End('server')
+  const messages = [encodeMessage(2, { kind: 'NewWorkConn', runId }), encodeMessage(2, { kind: 'Login' })]
+
+  server.wire.give(Buffer.concat([wireV2Magic, ...messages]))
+  server.wire.close()
+
+  expect(server.kinds).toEqual(['NewWorkConn'])
   expect(server.closes.map(errorCode)).toEqual(['FRP_WIRE_V2_INVALID'])
 })
 

@@ -74,17 +74,25 @@ export class FrpChannel implements WireHandler {
     this.#write(this.#sealer === null ? bytes : this.#sealer.seal(bytes))
   }
 
-  /** Right after LoginResp was sent, or inside `onMessage` for it: all that follows both ways is encrypted. */
+  /**
+   * Right after LoginResp was sent, or inside `onMessage` for it: all that follows both ways is encrypted. Never
+   * throws; where there was no login, or it is done twice, the channel ends.
+   */
   encrypt(authToken: string): void {
     if (this.#state !== 'open') return
-    if (this.#opener !== null) throw new TypeError('the channel is encrypted already')
     const { randomBytes } = this.#options
-    const { sealer, opener } =
-      this.version === 2
-        ? this.#hello.ciphers(authToken)
-        : { sealer: new CfbSealer(authToken, randomBytes), opener: new CfbOpener(authToken) }
-    this.#sealer = sealer
-    this.#opener = opener
+    try {
+      if (this.#opener !== null) throw new TypeError('the channel is encrypted already')
+      const { sealer, opener } =
+        this.version === 2
+          ? this.#hello.ciphers(authToken)
+          : { sealer: new CfbSealer(authToken, randomBytes), opener: new CfbOpener(authToken) }
+      this.#sealer = sealer
+      this.#opener = opener
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
     const early = this.#bytes.rest()
     if (early.length > 0) this.onData(early)
   }

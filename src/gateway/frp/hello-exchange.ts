@@ -88,16 +88,18 @@ export class HelloExchange {
 
   /** Throws when a message comes that hellos had to precede. */
   checkMessage(message: FrpMessage): void {
-    const isMissing =
-      this.#isFirstRead && (this.#side === 'server' ? message.kind === 'Login' : this.#clientHello !== null)
     this.#isFirstRead = false
+    const isMissing =
+      this.#side === 'server'
+        ? message.kind === 'Login' && this.#clientHello === null
+        : this.#clientHello !== null && this.#serverHello === null
     if (isMissing) throw frpError('FRP_WIRE_V2_INVALID', `${message.kind} without a hello before it`)
   }
 
   /** What encrypts and decrypts from now on. */
   ciphers(authToken: string): { readonly sealer: AeadSealer; readonly opener: AeadOpener } {
     if (this.#clientHello === null || this.#serverHello === null) {
-      throw new TypeError('encrypt() needs a login on this connection')
+      throw new TypeError('only a connection that began with a login has keys')
     }
     const keys = deriveAeadKeys(authToken, this.#clientHello, this.#serverHello)
     const isServer = this.#side === 'server'

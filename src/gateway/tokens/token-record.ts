@@ -1,14 +1,14 @@
 /** A tunnel token as it is kept, as operators see it, and as the tunnel server gets it. */
 import { createHash, randomBytes } from 'node:crypto'
 import { isAppId } from '../access/request-path.ts'
-
-export type TokenKind = 'app' | 'engine'
+import { kindOfPort } from '../tunnels/tunnel-ports.ts'
+import type { TunnelKind } from '../tunnels/tunnel-status.ts'
 
 /** What is kept of a token; the token itself is not. */
 export interface TokenRecord {
   /** For `harp token revoke`; tells nothing of the token. */
   readonly id: string
-  readonly kind: TokenKind
+  readonly kind: TunnelKind
   /** The id of the app, in lower case, or the name of the engine. */
   readonly name: string
   /** The only port an engine may open with it; null: any of the engines' ports, and always for apps. */
@@ -29,9 +29,6 @@ export type TokenGrant = Pick<TokenRecord, 'id' | 'kind' | 'name' | 'port'>
 /** What a new token is to be for. */
 export type TokenRequest = Pick<TokenRecord, 'kind' | 'name' | 'port'>
 
-/** As AppAPI's daemons use them for remote Docker engines. */
-export const enginePorts = { first: 24_000, last: 24_099 } as const
-
 const engineName = /^[a-z0-9][a-z0-9._-]{0,63}$/i
 
 /** The request, or what is wrong with it, completing "a token …". */
@@ -50,9 +47,8 @@ export function checkTokenRequest(
   if (!engineName.test(name)) {
     return wrong('for an engine needs its name, of at most 64 letters, digits, dots, _ and -')
   }
-  const { first, last } = enginePorts
-  if (port !== null && !(Number.isInteger(port) && port >= first && port <= last)) {
-    return wrong(`for an engine can have a port from ${first} to ${last}`)
+  if (port !== null && kindOfPort(port) !== 'engine') {
+    return wrong('for an engine can have a port from 24000 to 24099')
   }
   return { kind: 'ok', request: { kind, name, port } }
 }
@@ -65,7 +61,7 @@ const secretBytes = 24
 const tokenText = /^harp_(?:app|engine)_[A-Za-z0-9_-]{32}$/
 
 /** 192 random bits behind a prefix that tells people, and scanners for leaked secrets, what it is. */
-export function makeTokenText(kind: TokenKind): string {
+export function makeTokenText(kind: TunnelKind): string {
   return `harp_${kind}_${randomBytes(secretBytes).toString('base64url')}`
 }
 

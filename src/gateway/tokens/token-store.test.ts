@@ -270,7 +270,7 @@ test('a file that cannot be understood is named, never changed, and lets nobody 
 
     const store = await open()
 
-    expect([what, store.isUsable]).toEqual([what, false])
+    expect([what, isUsable(store)]).toEqual([what, false])
     const problem = { code: 'TOKENS_UNUSABLE', message: expect.stringContaining(path()) }
     expect(() => store.list()).toThrow(expect.objectContaining(problem))
     await expect(store.add(foo)).rejects.toMatchObject(problem)
@@ -282,18 +282,18 @@ test('a file that cannot be understood is named, never changed, and lets nobody 
 
 test('a directory in place of the file, or a file that is too large, is no reason to crash', async () => {
   mkdirSync(path())
-  expect((await open()).isUsable).toBe(false)
+  expect(isUsable(await open())).toBe(false)
 
   rmSync(path(), { recursive: true })
   writeFileSync(path(), ' '.repeat(9 * 1_048_576))
-  expect((await open()).isUsable).toBe(false)
+  expect(isUsable(await open())).toBe(false)
 })
 
 test('before it is loaded nothing is accepted or made', async () => {
   await (await open()).add(foo)
   const store = new TokenStore({ stateDir, clock, log: silentLogger })
 
-  expect(store.isUsable).toBe(false)
+  expect(isUsable(store)).toBe(false)
   await expect(store.add(foo)).rejects.toMatchObject({ code: 'TOKENS_UNUSABLE' })
   await store.close()
   expect((await open()).list()).toHaveLength(1)
@@ -307,3 +307,12 @@ test('the mode of an older file is corrected with the next write', async () => {
 
   expect(statSync(path()).mode & 0o777).toBe(0o600)
 })
+
+/** Operators get at the tokens. */
+function isUsable(store: TokenStore): boolean {
+  try {
+    return store.list().length >= 0
+  } catch {
+    return false
+  }
+}

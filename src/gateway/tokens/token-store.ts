@@ -75,11 +75,6 @@ export class TokenStore {
     }
   }
 
-  /** false: no token is accepted now, so a refused one is not the client's failure. */
-  get isUsable(): boolean {
-    return this.#problem === null
-  }
-
   /** Oldest first. */
   list(): readonly TokenEntry[] {
     this.#assertUsable()

@@ -1,6 +1,6 @@
 import { systemClock } from '../../base/clock.ts'
 import { DeadlineSweeper } from '../../base/deadlines.ts'
-import type { HarpError } from '../../base/errors.ts'
+import { errorCode, errorMessage, type HarpError } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
 import { formatHostPort } from '../../net/address.ts'
 import type { Wire } from '../../net/wire.ts'
@@ -82,7 +82,8 @@ class Client implements TunnelClient {
       this.#readTls()
       this.#log.info({}, 'TLS files read again')
     } catch (error) {
-      this.#log.error({ error }, 'TLS files unusable; the old ones stay in use')
+      const fields = { code: errorCode(error), problem: errorMessage(error) }
+      this.#log.error(fields, 'TLS files unusable; the old ones stay in use')
     }
   }
 
@@ -167,7 +168,8 @@ class Client implements TunnelClient {
     const { code, message, fix } = end.error
     if (end.kind !== 'lost' && message === this.#lastProblem) return
     this.#lastProblem = end.kind === 'lost' ? '' : message
-    const fields = { code, problem: message, fix, retryMs: Math.round(delayMs) }
+    const cause = errorCode(end.error.cause)
+    const fields = { code, cause, problem: message, fix, retryMs: Math.round(delayMs) }
     if (end.kind === 'refused') this.#log.error(fields, 'tunnel login refused')
     else if (end.kind === 'lost') this.#log.warn(fields, 'tunnel lost')
     else this.#log.warn(fields, 'tunnel server not reached')

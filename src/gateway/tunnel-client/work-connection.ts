@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import type { DeadlineSweeper } from '../../base/deadlines.ts'
+import { errorMessage } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
 import type { Wire, WireHandler } from '../../net/wire.ts'
 import { CipherWire } from '../frp/cipher-wire.ts'
@@ -59,7 +60,7 @@ export class WorkConnection {
     try {
       stream = await openStream()
     } catch (error) {
-      log.debug({ error }, 'work connection failed')
+      log.debug({ problem: errorMessage(error) }, 'work connection failed')
       this.destroy()
       return
     }

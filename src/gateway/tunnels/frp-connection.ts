@@ -46,6 +46,7 @@ export class FrpConnection implements Deadline {
       this.#mux = new YamuxSession(this.#wire, {
         role: 'server',
         clock,
+        chunksAreStable: true,
         limits: { keepAliveIntervalMs: keepAliveMs, keepAliveTimeoutMs },
         onStream: (stream) => this.#accept(stream),
         onClose: (error) => {

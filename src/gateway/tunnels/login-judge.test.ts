@@ -13,12 +13,10 @@ const grant: TokenGrant = { id: 'k1', kind: 'app', name: 'app', port: null }
 const peer = '192.0.2.7'
 let bruteForce: BruteForce
 let used: string[]
-let areTokensUsable: boolean
 
 beforeEach(() => {
   bruteForce = new BruteForce({ count: 3, windowMs: 1_000, ipv6PrefixBits: 64, maxAddresses: 10, clock })
   used = []
-  areTokensUsable = true
 })
 
 function judge(
@@ -29,8 +27,7 @@ function judge(
   const judgement = new LoginJudge({
     sharedKey: new Secret('sekret'),
     tokens: {
-      isUsable: areTokensUsable,
-      verify: (text) => (text === 'good-token' && areTokensUsable ? grant : null),
+      verify: (text) => (text === 'good-token' ? grant : null),
       recordUse: (id, from) => used.push(`${id} ${from}`),
     },
     requireTokens: options.requireTokens ?? 'none',
@@ -104,10 +101,13 @@ test('all clients behind a trusted proxy have its address, so it is never charge
   expect(judge({}, options).kind).toBe('admitted')
 })
 
-test('while tokens cannot be read, a token that is not known is nobody’s failure', () => {
-  areTokensUsable = false
+test('a token that was revoked is refused without a failure: its client goes on trying, and others share its address', () => {
+  const revoked = `harp_app_${'A'.repeat(32)}`
 
-  expect(judge({ metas: { token: 'good-token' } })).toMatchObject({ cause: 'wrong-token' })
+  expect(judge({ metas: { token: revoked } })).toMatchObject({
+    cause: 'wrong-token',
+    reason: expect.stringContaining('revoked') as string,
+  })
   expect(failures()).toBe(0)
 })
 

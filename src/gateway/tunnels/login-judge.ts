@@ -4,6 +4,7 @@ import type { BruteForce } from '../access/brute-force.ts'
 import type { RequireTokens } from '../config/config.ts'
 import { verifyPrivilegeKey } from '../frp/auth.ts'
 import type { Login } from '../frp/messages.ts'
+import { isTokenText } from '../tokens/token-record.ts'
 import type { TokenGrant, TokenStore } from '../tokens/token-store.ts'
 
 /** The frp token of every HaRP: the real secret is `metadatas.token`. */
@@ -11,7 +12,7 @@ export const frpAuthToken = ''
 
 export interface LoginJudgeOptions {
   readonly sharedKey: Secret
-  readonly tokens: Pick<TokenStore, 'isUsable' | 'verify' | 'recordUse'>
+  readonly tokens: Pick<TokenStore, 'verify' | 'recordUse'>
   readonly requireTokens: RequireTokens
   readonly bruteForce: BruteForce
   readonly trustedProxies: readonly Network[]
@@ -50,16 +51,7 @@ export class LoginJudge {
     }
     const token = Object.hasOwn(login.metas, 'token') ? (login.metas['token'] ?? '') : ''
     const identity = this.#identify(token)
-    if (identity === null) {
-      // Where tokens cannot be read nobody's token is wrong.
-      if (isCharged && (token === '' || tokens.isUsable)) bruteForce.recordFailure(peer)
-      return token === ''
-        ? refuse(
-            'no-token',
-            'metadatas.token is missing: set it to the shared key, or a token of the gateway',
-          )
-        : refuse('wrong-token', 'metadatas.token is neither the shared key nor a token of the gateway')
-    }
+    if (identity === null) return this.#unknown(token, isCharged ? peer : null)
     if (identity.grant === null && requireTokens === 'all') {
       return refuse(
         'token-required',
@@ -71,6 +63,19 @@ export class LoginJudge {
     }
     if (identity.grant !== null) tokens.recordUse(identity.grant.id, peer)
     return { kind: 'admitted', identity }
+  }
+
+  /** `charged`: the address to which a failure counts. */
+  #unknown(token: string, charged: string | null): Verdict {
+    const { bruteForce } = this.#options
+    // NOTE: 192 random bits cannot be guessed, so this is a revoked one. Its client goes on trying, and a ban would hit
+    // the other tunnels of its machine.
+    if (isTokenText(token))
+      return refuse('wrong-token', 'metadatas.token was revoked, or is of another gateway')
+    if (charged !== null) bruteForce.recordFailure(charged)
+    return token === ''
+      ? refuse('no-token', 'metadatas.token is missing: set it to the shared key, or a token of the gateway')
+      : refuse('wrong-token', 'metadatas.token is neither the shared key nor a token of the gateway')
   }
 
   #identify(token: string): Identity | null {

@@ -36,7 +36,7 @@ test('streams beyond the limit are reset, and there is room again when one has c
 
 test('streams opened and reset in a loop end the session', async () => {
   const { mux, peer } = await start()
-  for (let n = 0; n < 100_000; n += 1) {
+  for (let n = 0; n < 20_000; n += 1) {
     const id = 2 * n + 1
     peer.wire.write(
       Buffer.concat([
@@ -71,7 +71,13 @@ test('a busy peer that resets a hundred streams a second is no flood', async () 
 
 test('a peer that pings and reads is answered, however often', async () => {
   const { mux, peer } = await start()
-  for (let id = 0; id < 50_000; id += 1) peer.frame(kind.ping, flag.syn, 0, id)
+  for (let from = 0; from < 50_000; from += 1_000) {
+    peer.wire.write(
+      Buffer.concat(
+        Array.from({ length: 1_000 }, (_, index) => header(kind.ping, flag.syn, 0, from + index)),
+      ),
+    )
+  }
   await stage.settle()
   const answers = peer.frames.filter(({ type, flags }) => type === kind.ping && flags === flag.ack)
   expect([answers.length, answers.at(-1)?.length, mux.isClosed]).toEqual([50_000, 49_999, false])
@@ -200,7 +206,7 @@ test('writers who obey are stopped when the wire is blocked, and all go on after
   const totals = new Map<number, number>()
   for (const { stream, recorder } of opened) {
     recorder.whenDrained = () => {
-      for (let mayGoOn = true; mayGoOn && (totals.get(stream.id) ?? 0) < 1_000_000;) {
+      for (let mayGoOn = true; mayGoOn && (totals.get(stream.id) ?? 0) < 400_000;) {
         mayGoOn = stream.write(Buffer.alloc(20_000))
         totals.set(stream.id, (totals.get(stream.id) ?? 0) + 20_000)
       }
@@ -209,10 +215,10 @@ test('writers who obey are stopped when the wire is blocked, and all go on after
   }
   await stage.time.advance(5_000)
   expect(stage.link.near.bytesWritten).toBeLessThan(1_000_000)
-  expect(Math.max(...totals.values())).toBeLessThan(400_000)
+  expect(Math.max(...totals.values())).toBeLessThan(300_000)
   stage.far.resume()
   await stage.until('all bytes', () =>
-    opened.every(({ stream }) => peer.stream(stream.id).received === 1_000_000),
+    opened.every(({ stream }) => peer.stream(stream.id).received === 400_000),
   )
 })
 

@@ -133,7 +133,7 @@ describe('fairness', () => {
       recorder.whenDrained()
     }
     const counts = (): number[] => streams.map(({ stream }) => peer.stream(stream.id).received)
-    await stage.until('4 MiB', () => counts().reduce((sum, count) => sum + count) > 4 * mebibyte)
+    await stage.until('2 MiB', () => counts().reduce((sum, count) => sum + count) > 2 * mebibyte)
     expect(Math.max(...counts()) - Math.min(...counts())).toBeLessThan(200_000)
     mux.session.destroy()
     await stage.settle()

@@ -67,7 +67,8 @@ export class FrameDecoder {
       this.#at += headerBytes
       return true
     }
-    this.#start ??= Buffer.allocUnsafe(headerBytes)
+    // NOTE: not from the pool, of which it would hold 8 KiB for as long as the session lives.
+    this.#start ??= Buffer.allocUnsafeSlow(headerBytes)
     const taken = chunk.copy(this.#start, this.#startBytes, this.#at)
     this.#startBytes += taken
     this.#at += taken

@@ -6,6 +6,8 @@ export class ReceiveWindow {
   #creditBytes = initialWindowBytes
   #consumedBytes = 0
   #grantedAt: number
+  /** Since the last grant, bytes had to wait for the reader. */
+  #hasStalled = false
 
   constructor(now: number) {
     this.#grantedAt = now
@@ -24,7 +26,16 @@ export class ReceiveWindow {
     return this.#consumedBytes >= this.sizeBytes / 2
   }
 
-  /** Half a window in this time: is the window what keeps the peer from sending faster? */
+  /** The reader could not use what came: until the next grant, more would not help it. */
+  stall(): void {
+    this.#hasStalled = true
+  }
+
+  get hasStalled(): boolean {
+    return this.#hasStalled
+  }
+
+  /** Half a window in this time: it is the window that keeps the peer from sending faster. */
   isTooSmall(now: number, roundTripMs: number): boolean {
     return now - this.#grantedAt < 2 * roundTripMs
   }
@@ -36,6 +47,7 @@ export class ReceiveWindow {
     this.#creditBytes += credit
     this.#consumedBytes = 0
     this.#grantedAt = now
+    this.#hasStalled = false
     return credit
   }
 }

@@ -108,7 +108,7 @@ export class YamuxSession implements WireHandler, Deadline {
       scheduler: this.#scheduler,
       chunksAreStable: options.chunksAreStable ?? false,
       defer: (item) => this.#turn.defer(item),
-      grant: (stream, window, mayGrow) => this.#grant(stream, window, mayGrow),
+      grant: (stream, window) => this.#grant(stream, window),
       hold: (count) => this.#hold(count),
       release: (count) => {
         this.#heldBytes -= count
@@ -356,9 +356,9 @@ export class YamuxSession implements WireHandler, Deadline {
     return true
   }
 
-  #grant(stream: YamuxStream, window: ReceiveWindow, mayGrow: boolean): void {
+  #grant(stream: YamuxStream, window: ReceiveWindow): void {
     const now = this.#clock.monotonic()
-    const growth = mayGrow ? this.#growth(window, now) : 0
+    const growth = this.#growth(window, now)
     this.#windowBytes += growth
     this.#scheduler.control(word.windowUpdate, stream.id, window.grant(now, growth))
   }
@@ -366,7 +366,8 @@ export class YamuxSession implements WireHandler, Deadline {
   /** A window doubles while half of it lasts less than two round trips, and the session has room for it. */
   #growth(window: ReceiveWindow, now: number): number {
     const growth = Math.min(window.sizeBytes, this.#limits.maxWindowBytes - window.sizeBytes)
-    if (growth <= 0 || this.#windowBytes + growth > this.#limits.sessionWindowBytes) return 0
+    if (growth <= 0 || window.hasStalled) return 0
+    if (this.#windowBytes + growth > this.#limits.sessionWindowBytes) return 0
     if (now - this.#roundTripAskedAt > roundTripAgeMs) {
       this.#roundTripAskedAt = now
       this.ping(roundTripAgeMs, ignore)

@@ -13,8 +13,8 @@ export interface StreamHost {
   readonly chunksAreStable: boolean
   /** Calls `runDue` at the end of this turn. */
   defer(item: TurnItem): void
-  /** Announces the credit that is due, and more if the window may grow. */
-  grant(stream: YamuxStream, window: ReceiveWindow, mayGrow: boolean): void
+  /** Announces the credit that is due, and more if the window should grow. */
+  grant(stream: YamuxStream, window: ReceiveWindow): void
   /** Counts received bytes that are held; false if the session may not hold so many more. */
   hold(count: number): boolean
   release(count: number): void
@@ -106,6 +106,7 @@ export class YamuxStream implements Wire, SendSideOwner, TurnItem {
   destroySoon(): void {
     if (this.#isClosed || this.#isDropping) return
     this.#isDropping = true
+    this.#window.stall()
     this.deadlineAt = this.#host.closeDeadline()
     const held = this.#received?.length ?? 0
     this.#dropReceived()
@@ -269,6 +270,7 @@ export class YamuxStream implements Wire, SendSideOwner, TurnItem {
       this.#reset(yamuxError('YAMUX_BUFFER_LIMIT', 'the session holds too many unread bytes'))
       return
     }
+    this.#window.stall()
     this.#received ??= new ByteQueue()
     this.#received.copy(bytes)
   }
@@ -276,7 +278,7 @@ export class YamuxStream implements Wire, SendSideOwner, TurnItem {
   #consume(count: number): void {
     const isDue = this.#window.consume(count)
     if (!isDue || this.#peerHasEnded || this.#isForgotten) return
-    this.#host.grant(this, this.#window, this.#isFlowing && this.#received === null)
+    this.#host.grant(this, this.#window)
   }
 
   /** Ends the stream for both sides, unless both have ended it already. */
