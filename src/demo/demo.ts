@@ -1,15 +1,21 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { Secret } from '../base/secret.ts'
 import { formatHostPort, type HostPort } from '../net/address.ts'
+import { layCable } from './cable.ts'
 import { startFront } from './front.ts'
+import { listenOnPath } from './loopback-server.ts'
 import { sampleRoutes, startSampleExApp } from './sample-exapp.ts'
 import { startStandInNextcloud } from './stand-in-nextcloud.ts'
+import { TunnelPanel, type TunnelFacts } from './tunnel-panel.ts'
 
 /**
- * `harp demo`: browser, reverse proxy, gateway, Nextcloud and an app on one machine in one process. All
- * but the gateway are stand-ins of this folder; every secret is made anew at each start.
+ * `harp demo`: browser, reverse proxy, gateway, Nextcloud and an app behind a tunnel, on one machine in one process.
+ * All but the gateway and the tunnel are stand-ins of this folder; every secret is made anew at each start.
  */
 export interface DemoGatewaySettings {
   readonly nextcloudUrl: string
@@ -19,10 +25,32 @@ export interface DemoGatewaySettings {
    * requests which the page gets refused on purpose never end in a ban.
    */
   readonly trustedProxies: string
+  /** For certificates and state; it goes when the demo ends. */
+  readonly directory: string
 }
 
 export interface DemoGateway {
   readonly httpAddress: HostPort
+  /** Where tunnels arrive. */
+  readonly tunnelAddress: HostPort
+  /** Starts the tunnel's client and waits until it is connected. */
+  openTunnel(settings: DemoTunnelSettings): Promise<DemoTunnel>
+  stop(): Promise<void>
+}
+
+export interface DemoTunnelSettings {
+  readonly appId: string
+  /** The port that Nextcloud has for the app. */
+  readonly port: number
+  /** The app's Unix socket. */
+  readonly socketPath: string
+  /** What the client dials to get to the gateway. */
+  readonly through: HostPort
+}
+
+export interface DemoTunnel {
+  /** null: the gateway knows of none. */
+  facts(): Promise<TunnelFacts | null>
   stop(): Promise<void>
 }
 
@@ -41,9 +69,15 @@ export interface Demo {
 
 const defaultPort = 8090
 const portsToTry = 10
+const appId = 'demo'
+/** One that AppAPI gives to apps. Nothing listens on it: the gateway leads what is for it into the tunnel. */
+const appPort = 23_999
+/** Long enough to be seen on the page. */
+const cutMs = 1_500
 
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const running: { stop(): Promise<void> }[] = []
+  const directory = await mkdtemp(join(tmpdir(), 'harp-demo-'))
   const stop = async (): Promise<void> => {
     // From the browser's side inwards, so that nobody asks a part that is gone.
     const stopped = running
@@ -51,20 +85,29 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
       .toReversed()
       .map((part) => part.stop())
     await Promise.all(stopped)
+    await rm(directory, { recursive: true, force: true })
   }
   try {
     const token = randomBytes(32).toString('base64url')
     const sharedKey = randomBytes(32).toString('base64url')
+    const socketPath = join(directory, 'exapp.sock')
     const app = await startSampleExApp({
+      listen: (server) => listenOnPath(server, socketPath),
       secret: new Secret(token),
       clock: systemClock,
       log: options.log.child('sample-exapp'),
     })
     running.push(app)
-    const record = { ...app.server.address, exapp_token: token, exapp_version: '1.0.0', routes: sampleRoutes }
+    const record = {
+      host: '127.0.0.1',
+      port: appPort,
+      exapp_token: token,
+      exapp_version: '1.0.0',
+      routes: sampleRoutes,
+    }
     const nextcloud = await startStandInNextcloud({
       sharedKey: new Secret(sharedKey),
-      apps: new Map([['demo', record]]),
+      apps: new Map([[appId, record]]),
       now: () => systemClock.monotonic(),
       log: options.log.child('stand-in-nextcloud'),
     })
@@ -73,11 +116,17 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
       nextcloudUrl: `http://${formatHostPort(nextcloud.server.address)}`,
       sharedKey,
       trustedProxies: '127.0.0.1',
+      directory,
     })
     running.push(gateway)
+    const cable = await layCable({ to: gateway.tunnelAddress, cutMs, clock: systemClock })
+    running.push(cable)
+    const tunnel = await gateway.openTunnel({ appId, port: appPort, socketPath, through: cable.address })
+    running.push(tunnel)
     const front = await startFront({
       gateway: gateway.httpAddress,
       nextcloud: nextcloud.server.address,
+      tunnel: new TunnelPanel({ cable, facts: () => tunnel.facts(), log: options.log.child('panel') }),
       ports: portList(options.preferredPort ?? defaultPort),
       log: options.log.child('front'),
     })
@@ -101,6 +150,7 @@ function notesFor(url: string, port: number, busyPorts: readonly number[]): stri
   const notes = [
     `Open ${url} and sign in as alice or admin with one click, or stay anonymous.`,
     'The page sends HTTP, Server-Sent Events and WebSockets through the gateway to an app, at each access level.',
+    'The app has no open port: a tunnel with mutual TLS leads to it. Cut the tunnel on the page, and see it heal.',
     'Open it in two windows with different people and chat.',
     `Without a browser: curl -i ${url}exapps/demo/user/hello, then the same with -u alice:alice`,
   ]

@@ -4,9 +4,11 @@ import { pipeline } from 'node:stream'
 import { errorCode } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { HostPort } from '../net/address.ts'
+import { joinStreams } from './join-streams.ts'
 import { listenOnLoopback, type LoopbackServer } from './loopback-server.ts'
 import { droppedPage, unreachablePage } from './page/front-errors.ts'
 import { replyPage, replyText } from './replies.ts'
+import type { TunnelPanel } from './tunnel-panel.ts'
 import { refuseUpgrade } from './websocket-handshake.ts'
 
 /**
@@ -17,6 +19,8 @@ import { refuseUpgrade } from './websocket-handshake.ts'
 export interface FrontOptions {
   readonly gateway: HostPort
   readonly nextcloud: HostPort
+  /** Answers under /demo/tunnel. */
+  readonly tunnel: Pick<TunnelPanel, 'answers'>
   /** The first free one is taken; 0 means any. */
   readonly ports: readonly number[]
   readonly log: Logger
@@ -28,7 +32,9 @@ const idleTimeoutMs = 1_800_000
 
 export async function startFront(options: FrontOptions): Promise<LoopbackServer> {
   const server = createServer()
-  server.on('request', (request, response) => forward(request, response, options))
+  server.on('request', (request, response) => {
+    if (!options.tunnel.answers(request, response)) forward(request, response, options)
+  })
   server.on('upgrade', (request, socket, head) => forwardUpgrade(request, socket, head, options))
   return listenOnLoopback(server, options.ports)
 }
@@ -89,7 +95,7 @@ function forwardUpgrade(request: IncomingMessage, client: Duplex, head: Buffer, 
     client.write(headText(answer, answer.rawHeaders))
     if (rest.length > 0) socket.unshift(rest)
     if (head.length > 0) client.unshift(head)
-    joinSockets(client, socket)
+    joinStreams(client, socket)
   })
   upstream.on('response', (answer) => {
     // Not an upgrade after all: the answer goes back as it is, and ends with the connection.
@@ -103,15 +109,6 @@ function forwardUpgrade(request: IncomingMessage, client: Duplex, head: Buffer, 
     refuseUpgrade(client, '502 Bad Gateway', [`Harp-Demo-Outcome: ${outcomeOf(error)}`])
   })
   upstream.end()
-}
-
-/** Each side's end is passed on after its last byte; a side that breaks takes the other along. */
-function joinSockets(client: Duplex, upstream: Duplex): void {
-  const whenDone = (): void => {
-    // NOTE: pipeline has destroyed both where it failed.
-  }
-  pipeline(client, upstream, whenDone)
-  pipeline(upstream, client, whenDone)
 }
 
 interface UpstreamRequest {

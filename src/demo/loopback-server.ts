@@ -1,25 +1,25 @@
-import type { Server } from 'node:http'
-import type { Socket } from 'node:net'
+import { Server as HttpServer } from 'node:http'
+import type { Server, Socket } from 'node:net'
 import { errorCode, HarpError } from '../base/errors.ts'
 import type { HostPort } from '../net/address.ts'
 import { demoErrors } from './errors.ts'
 
-/** An HTTP server of the demo: on loopback only, with limits, and gone with every socket when stopped. */
-export interface LoopbackServer {
+/** A server of the demo: for this machine only, with limits, and gone with every socket when stopped. */
+export interface LocalServer {
+  stop(): Promise<void>
+}
+
+export interface LoopbackServer extends LocalServer {
   readonly address: HostPort
   /** Ports that were asked for and taken, in the order tried. */
   readonly busyPorts: readonly number[]
-  stop(): Promise<void>
 }
 
 const maxConnections = 1024
 
 /** Binds the first free port of `ports`; 0 in the list means any. */
 export async function listenOnLoopback(server: Server, ports: readonly number[]): Promise<LoopbackServer> {
-  server.maxConnections = maxConnections
-  server.headersTimeout = 10_000
-  server.keepAliveTimeout = 15_000
-  const sockets = trackSockets(server)
+  const sockets = limit(server)
   const busyPorts: number[] = []
   for (const port of ports) {
     const bound = await tryListen(server, port)
@@ -37,8 +37,24 @@ export async function listenOnLoopback(server: Server, ports: readonly number[])
   })
 }
 
+/** Binds a Unix socket, in a directory that only this user may enter. */
+export async function listenOnPath(server: Server, path: string): Promise<LocalServer> {
+  const sockets = limit(server)
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen({ path }, resolve)
+  await promise
+  server.off('error', reject)
+  return { stop: () => stopServer(server, sockets) }
+}
+
 /** Upgraded sockets leave the HTTP server's own list, so they are kept here. */
-function trackSockets(server: Server): ReadonlySet<Socket> {
+function limit(server: Server): ReadonlySet<Socket> {
+  server.maxConnections = maxConnections
+  if (server instanceof HttpServer) {
+    server.headersTimeout = 10_000
+    server.keepAliveTimeout = 15_000
+  }
   const sockets = new Set<Socket>()
   server.on('connection', (socket) => {
     sockets.add(socket)

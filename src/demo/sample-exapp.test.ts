@@ -6,6 +6,7 @@ import { RawConnection } from '../../test/support/raw-http.ts'
 import { systemClock } from '../base/clock.ts'
 import { silentLogger } from '../base/logger.ts'
 import { Secret } from '../base/secret.ts'
+import { listenOnLoopback } from './loopback-server.ts'
 import { sampleRoutes, startSampleExApp } from './sample-exapp.ts'
 
 const cleanups: (() => Promise<void> | void)[] = []
@@ -26,7 +27,12 @@ function gatewayHeaders(user: string): Record<string, string> {
 }
 
 async function startApp(): Promise<{ readonly url: string; readonly port: number }> {
-  const app = await startSampleExApp({ secret: new Secret(token), clock: systemClock, log: silentLogger })
+  const app = await startSampleExApp({
+    listen: (server) => listenOnLoopback(server, [0]),
+    secret: new Secret(token),
+    clock: systemClock,
+    log: silentLogger,
+  })
   cleanups.push(() => app.stop())
   const { port } = app.server.address
   return { url: `http://127.0.0.1:${port}`, port }
@@ -250,7 +256,12 @@ test('a page of another site cannot open a chat in the name of the visitor', asy
 })
 
 test('the stop tells chats that the server goes away', async () => {
-  const app = await startSampleExApp({ secret: new Secret(token), clock: systemClock, log: silentLogger })
+  const app = await startSampleExApp({
+    listen: (server) => listenOnLoopback(server, [0]),
+    secret: new Secret(token),
+    clock: systemClock,
+    log: silentLogger,
+  })
   const { client } = await enter(app.server.address.port, '/chat/public', '')
   const closed = once(client, 'close')
 

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
@@ -6,9 +6,10 @@ import type { Secret } from '../base/secret.ts'
 import { presentableHeaders, verifyCaller } from './app-caller.ts'
 import { ChatRoom, type ChatMember } from './chat-room.ts'
 import { LiveClock } from './live-clock.ts'
-import { listenOnLoopback, type LoopbackServer } from './loopback-server.ts'
+import type { LocalServer } from './loopback-server.ts'
 import { appAsset, appPage } from './page/app.ts'
 import { pathOf, reply, replyJson, replyPage, replyText } from './replies.ts'
+import { isSameOrigin } from './same-origin.ts'
 import type { ExAppRoute } from './stand-in-nextcloud.ts'
 import { refuseUpgrade } from './websocket-handshake.ts'
 import { defaultWebSocketLimits, WebSocketServer } from './websocket-server.ts'
@@ -17,14 +18,15 @@ import { defaultWebSocketLimits, WebSocketServer } from './websocket-server.ts'
  * The demo's External App. It has no sign-in and no access rules of its own: the gateway has applied the
  * routes below before a request arrives, and says who asks. All the app does is check the gateway's word.
  */
-export interface SampleExAppOptions {
+export interface SampleExAppOptions<Bound extends LocalServer> {
+  readonly listen: (server: Server) => Promise<Bound>
   readonly secret: Secret
   readonly clock: Clock
   readonly log: Logger
 }
 
-export interface SampleExApp {
-  readonly server: LoopbackServer
+export interface SampleExApp<Bound extends LocalServer> {
+  readonly server: Bound
   stop(): Promise<void>
 }
 
@@ -41,11 +43,13 @@ type Level = (typeof levels)[number]
 
 const maxUploadBytes = 64 * 1024 * 1024
 
-export async function startSampleExApp(options: SampleExAppOptions): Promise<SampleExApp> {
+export async function startSampleExApp<Bound extends LocalServer>(
+  options: SampleExAppOptions<Bound>,
+): Promise<SampleExApp<Bound>> {
   const app = new SampleApp(options)
   const server = createServer((request, response) => app.answer(request, response))
   server.on('upgrade', (request, socket, head) => app.upgrade(request, socket, head))
-  const bound = await listenOnLoopback(server, [0])
+  const bound = await options.listen(server)
   return {
     server: bound,
     stop: async () => {
@@ -63,7 +67,7 @@ class SampleApp {
   readonly #rooms: ReadonlyMap<string, ChatRoom>
   #answered = 0
 
-  constructor(options: SampleExAppOptions) {
+  constructor(options: Pick<SampleExAppOptions<LocalServer>, 'secret' | 'clock' | 'log'>) {
     this.#secret = options.secret
     this.#log = options.log
     this.#clock = new LiveClock(options.clock)
@@ -156,13 +160,6 @@ function headerText(request: IncomingMessage, name: string): string {
 /** Older browsers do not count `ws:` of the same host as `'self'`. */
 function connectSources(host: string): string {
   return host === '' ? "'self'" : `'self' ws://${host} wss://${host}`
-}
-
-function isSameOrigin(request: IncomingMessage): boolean {
-  const { origin, host } = request.headers
-  // Programs other than browsers send no Origin, and hold no visitor's cookies.
-  if (origin === undefined) return true
-  return URL.canParse(origin) && new URL(origin).host === host
 }
 
 function sendAsset(response: ServerResponse, name: string): void {

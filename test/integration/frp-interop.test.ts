@@ -29,7 +29,7 @@ let unaware: Stage
 
 beforeAll(async () => {
   plain = await openStage({ HP_FRP_DISABLE_TLS: 'true' })
-  secure = await openStage({})
+  secure = await openStage({ HP_FRP_DISABLE_TLS: 'false' })
   unaware = await openStage({ HP_FRP_DISABLE_TLS: 'true' })
 })
 

@@ -102,6 +102,18 @@ test('a program that is no gateway is named by its answer', async () => {
   expect(lines[0]).toContain('answers with status 404 in place of its heartbeat')
 })
 
+test('an address of tunnels that nobody listens on is unhealthy', async () => {
+  const gateway = await start()
+  const [port = 0] = await freePorts(1)
+
+  expect(await healthcheck({ ...gateway.place.environment, HP_FRP_ADDRESS: `127.0.0.1:${port}` })).toEqual({
+    code: 1,
+    lines: [
+      `unhealthy: the address of tunnels, 127.0.0.1:${port} (HP_FRP_ADDRESS), cannot be reached (ECONNREFUSED)`,
+    ],
+  })
+})
+
 test('with a certificate HTTPS has to answer too', async () => {
   const place = await prepareGatewayPlace(nowhere)
   await writeFile(join(place.certsDir, 'cert.pem'), makeSelfSigned().pem)

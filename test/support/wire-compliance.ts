@@ -24,7 +24,7 @@ export const inRealTime = {
     await eventually(what, () => (probe() ? true : undefined), { everyMs: 2, timeoutMs: 10_000 })
   },
   async settle(): Promise<void> {
-    await elapse(25)
+    await elapse(12)
   },
 }
 
@@ -141,6 +141,13 @@ export function describeWires(name: string, options: WireComplianceOptions): voi
         to.resume()
         await pair.until('the drain', () => sender.drainCount > drains)
         await pair.until('all bytes', () => receiver.byteCount === written)
+        // It is over: a small write may go on, and no other drain comes.
+        await pair.settle()
+        const after = sender.drainCount
+        expect(from.write(Buffer.from('x'))).toBe(true)
+        await pair.until('one more', () => receiver.byteCount === written + 1)
+        await pair.settle()
+        expect(sender.drainCount).toBe(after)
       })
 
       test('nothing comes while the reader pauses, also when it pauses inside onData', async () => {

@@ -98,6 +98,7 @@ export function describeYamux(name: string, makeStage: MakeStage): void {
       expect(peer.stream(1).received).toBe(initialWindow)
       peer.stream(1).receiveWindow += 70_000
       peer.data(1, flag.ack, Buffer.alloc(0))
+      await stage.until('the ACK', () => stream.isAcknowledged)
       peer.frame(kind.windowUpdate, flag.none, 1, 70_000)
       await stage.until('the second window', () => peer.stream(1).received >= initialWindow + 70_000)
       await stage.settle()
@@ -262,6 +263,10 @@ export function describeYamux(name: string, makeStage: MakeStage): void {
       expect(peer.frames.map(({ type, flags }) => [type, flags])).toEqual([[kind.ping, flag.syn]])
       peer.answersPings = false
       session.ping(50, (roundTripMs) => results.push(roundTripMs))
+      await stage.until('the question', () => peer.frames.length === 2)
+      const id = peer.frames[1]?.length ?? 0
+      peer.frame(kind.ping, flag.ack, 0, id + 1)
+      peer.frame(kind.ping, flag.none, 0, id)
       await stage.until('the missing answer', () => results.length === 2)
       expect(results[1]).toBeNull()
     })

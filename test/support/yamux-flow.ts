@@ -1,5 +1,6 @@
 /** Windows, back-pressure and streams beside each other: the same cases for the memory link and for sockets. */
 import { describe, expect, test } from 'vitest'
+import { defaultYamuxLimits } from '../../src/mux/yamux/limits.ts'
 import { flag, initialWindow, kind } from './naive-yamux.ts'
 import { pattern } from './wire-compliance.ts'
 import { digestOf } from './wire-recorder.ts'
@@ -66,6 +67,19 @@ export function describeYamuxFlow(name: string, makeStage: MakeStage): void {
       mux.accepted[0]?.resume()
       await stage.until('the end', () => recorder.endCount === 1)
       expect(recorder.digest).toBe(digestOf(bytes))
+    })
+
+    test('credit comes back when half a window was read, and none is ever lost', async () => {
+      const { stage, mux, peer } = await start()
+      peer.open(1)
+      await stage.until('the ACK', () => peer.stream(1).acks === 1)
+      mux.recorder(1).keepsBytes = false
+      for (let read = initialWindow / 2; read <= 20 * initialWindow; read += initialWindow / 2) {
+        peer.send(1, Buffer.alloc(initialWindow / 2))
+        await stage.until('the bytes', () => mux.recorder(1).byteCount === read)
+        await stage.until('the credit', () => peer.stream(1).sendWindow >= initialWindow)
+      }
+      expect(peer.stream(1).sendWindow).toBeLessThanOrEqual(defaultYamuxLimits.maxWindowBytes)
     })
 
     test('what a paused owner holds stays as it is, and comes after resume in order', async () => {

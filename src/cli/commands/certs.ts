@@ -54,8 +54,9 @@ export async function renewCertificates({ finish, force, json }: RenewOptions): 
   }
   const place = findPlace(true)
   if (place === null) throw new HarpError('FRP_CERT_RENEWAL_REFUSED', withoutTls)
-  if (place.directory.read().isEmpty)
+  if (place.directory.read().isEmpty) {
     throw new HarpError('FRP_CERT_RENEWAL_REFUSED', noneYet(place.directory))
+  }
   const options = { ...place, now: Date.now() }
   const done = finish
     ? await finishRollover({ ...options, force })

@@ -1,11 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HarpError } from '../../base/errors.ts'
 import { createLogger, type Logger } from '../../base/logger.ts'
 import { startDemo, type DemoGateway, type DemoGatewaySettings } from '../../demo/demo.ts'
-import { parseConfig, startGateway, systemFiles } from '../../gateway/index.ts'
+import { ControlClient, parseConfig, startGateway, systemFiles } from '../../gateway/index.ts'
+import { parseHostPort } from '../../net/address.ts'
 import { printLine } from '../output.ts'
+import { openDemoTunnel, valueOf } from './demo-tunnel.ts'
 
 export interface DemoCommandOptions {
   readonly port: string | undefined
@@ -29,48 +29,47 @@ export async function runDemo(options: DemoCommandOptions): Promise<void> {
   await demo.stop()
 }
 
-/** The real gateway on free loopback ports, with directories of its own that go when it stops. */
+/** The real gateway on free loopback ports, with mutual TLS for its tunnels and tokens instead of the shared key. */
 export async function startDemoGateway(
   settings: DemoGatewaySettings,
   log: Logger,
   version: string,
 ): Promise<DemoGateway> {
-  const directory = await mkdtemp(join(tmpdir(), 'harp-demo-'))
-  const release = (): Promise<void> => rm(directory, { recursive: true, force: true })
+  const { directory } = settings
+  const { config, problems } = parseConfig(
+    {
+      HP_SHARED_KEY: settings.sharedKey,
+      NC_INSTANCE_URL: settings.nextcloudUrl,
+      HP_TRUSTED_PROXY_IPS: settings.trustedProxies,
+      HP_EXAPPS_ADDRESS: '127.0.0.1:0',
+      HP_EXAPPS_HTTPS_ADDRESS: '127.0.0.1:0',
+      HP_FRP_ADDRESS: '127.0.0.1:0',
+      HP_TIMEOUT_CONNECT: '5s',
+      HARP_FRP_REQUIRE_TOKENS: 'all',
+      HARP_DOCKER_SOCKET: 'off',
+      HARP_ADMIN_ADDRESS: 'off',
+      HARP_CERTS_DIR: join(directory, 'certs'),
+      HARP_STATE_DIR: join(directory, 'state'),
+      HARP_TIMEOUT_DRAIN: '1s',
+    },
+    systemFiles,
+  )
+  if (config === null) {
+    throw new HarpError('CONFIG_INVALID', problems.map((each) => `${each.name}: ${each.message}`).join('; '))
+  }
+  const gateway = await startGateway({ config, log, version })
+  const control = new ControlClient(config.stateDir)
   try {
-    const { config, problems } = parseConfig(
-      {
-        HP_SHARED_KEY: settings.sharedKey,
-        NC_INSTANCE_URL: settings.nextcloudUrl,
-        HP_TRUSTED_PROXY_IPS: settings.trustedProxies,
-        HP_EXAPPS_ADDRESS: '127.0.0.1:0',
-        HP_EXAPPS_HTTPS_ADDRESS: '127.0.0.1:0',
-        HP_FRP_ADDRESS: '127.0.0.1:8782',
-        HP_FRP_DISABLE_TLS: 'true',
-        HP_TIMEOUT_CONNECT: '5s',
-        HARP_ADMIN_ADDRESS: 'off',
-        HARP_CERTS_DIR: join(directory, 'certs'),
-        HARP_STATE_DIR: join(directory, 'state'),
-        HARP_TIMEOUT_DRAIN: '1s',
-      },
-      systemFiles,
-    )
-    if (config === null) {
-      throw new HarpError(
-        'CONFIG_INVALID',
-        problems.map((each) => `${each.name}: ${each.message}`).join('; '),
-      )
-    }
-    const gateway = await startGateway({ config, log, version })
+    const tunnelAddress = parseHostPort(valueOf(await control.tunnels()).listening ?? '')
+    if (tunnelAddress === undefined) throw new HarpError('LISTEN_FAILED', 'the gateway takes no tunnels')
     return {
       httpAddress: gateway.httpAddress,
-      stop: async () => {
-        await gateway.stop()
-        await release()
-      },
+      tunnelAddress,
+      openTunnel: (tunnel) => openDemoTunnel(tunnel, { control, directory, log }),
+      stop: () => gateway.stop(),
     }
   } catch (error) {
-    await release()
+    await gateway.stop()
     throw error
   }
 }

@@ -160,6 +160,7 @@ function shortId(publicKey: Uint8Array): string {
 
 /** Loaded when something is made, which is hardly ever. */
 async function library(): Promise<typeof x509> {
+  // NOTE: the injector inside the library refuses to load without it.
   await import('reflect-metadata')
   return import('@peculiar/x509')
 }

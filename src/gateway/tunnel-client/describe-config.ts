@@ -1,6 +1,6 @@
 /** What is in effect, as text for people; secrets show as [secret]. */
 import { formatDuration } from '../../base/duration.ts'
-import type { TunnelClientConfig } from './frpc-config.ts'
+import type { TunnelClientConfig } from './tunnel-config.ts'
 import { describeTarget } from './local-target.ts'
 
 /** By frpc's names, for `harp tunnel --check`. */

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { describeTunnelClient } from './describe-config.ts'
 import { formatFileProblems } from './file-problem.ts'
-import { parseFrpcConfig, type FrpcFileReading, type TunnelClientConfig } from './frpc-config.ts'
+import { parseFrpcConfig, type FrpcFileReading } from './frpc-config.ts'
+import type { TunnelClientConfig } from './tunnel-config.ts'
 
 /** As AppAPI's start script writes it into an ExApp's container. */
 const exAppFile = `

@@ -2,13 +2,9 @@ import { errorCode, errorMessage } from '../../base/errors.ts'
 import { pickEnvironment } from '../config/env.ts'
 import { systemFiles } from '../config/system-files.ts'
 import type { FileProblem } from './file-problem.ts'
-import {
-  neededVariables,
-  parseFrpcConfig,
-  type FrpcFileReading,
-  type TunnelClientConfig,
-} from './frpc-config.ts'
+import { neededVariables, parseFrpcConfig, type FrpcFileReading } from './frpc-config.ts'
 import { readTlsMaterial } from './tls-files.ts'
+import type { TunnelClientConfig } from './tunnel-config.ts'
 
 /** Reads frpc's file and looks at the TLS files that it names. All problems at once; never throws. */
 export function readFrpcFile(path: string): FrpcFileReading {

@@ -3,7 +3,7 @@ import type { Deadline } from '../../base/deadlines.ts'
 import type { Logger } from '../../base/logger.ts'
 import { gatewayErrors } from '../errors.ts'
 import type { NewProxyResp, OutgoingMessage } from '../frp/messages.ts'
-import type { ProxyConfig } from './frpc-config.ts'
+import type { ProxyConfig } from './tunnel-config.ts'
 import { proxyRetryDelay } from './reconnect-policy.ts'
 
 export interface ProxyRegistrationOptions {

@@ -8,7 +8,7 @@ import { formatHostPort } from '../../net/address.ts'
 import { StreamWire } from '../../net/stream-wire.ts'
 import type { Wire } from '../../net/wire.ts'
 import { gatewayError, type GatewayErrorCode } from '../errors.ts'
-import type { TransportConfig } from './frpc-config.ts'
+import type { TransportConfig } from './tunnel-config.ts'
 import type { ServerAddress } from './server-address.ts'
 import type { TlsMaterial } from './tls-files.ts'
 

@@ -3,7 +3,7 @@ import tls from 'node:tls'
 import { errorCode, errorMessage } from '../../base/errors.ts'
 import { systemFiles } from '../config/system-files.ts'
 import { gatewayError } from '../errors.ts'
-import type { TlsConfig } from './frpc-config.ts'
+import type { TlsConfig } from './tunnel-config.ts'
 
 export interface TlsMaterial {
   readonly context: tls.SecureContext

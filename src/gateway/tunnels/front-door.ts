@@ -137,10 +137,7 @@ export class FrontDoor {
     this.#perPeer.set(peer, ofPeer + 1)
     socket.once('close', () => this.#forget(socket, peer))
     const caller = { peer, peerPort: socket.remotePort ?? 0, socket }
-    this.#admit(caller).catch((error: unknown) => {
-      this.#options.onRefused(peer, errorMessage(error))
-      socket.destroy()
-    })
+    this.#admit(caller).catch((error: unknown) => this.#giveUp(caller, error))
   }
 
   #forget(socket: net.Socket, peer: string): void {
@@ -226,9 +223,10 @@ export class FrontDoor {
     return server
   }
 
-  #giveUp(caller: Caller, error: unknown): void {
-    this.#options.onRefused(caller.peer, errorMessage(error))
-    caller.socket.destroy()
+  #giveUp({ peer, socket }: Caller, error: unknown): void {
+    // Who says nothing at all is a health check.
+    if (socket.bytesRead > 0) this.#options.onRefused(peer, errorMessage(error))
+    socket.destroy()
   }
 
   async #deliver(caller: Caller, stream: Duplex, transport: Arrival['transport']): Promise<void> {

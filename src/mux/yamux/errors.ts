@@ -3,26 +3,27 @@
  * the go-away code that the peer is told (null: nothing is sent). A code is never reused for something else.
  */
 import { HarpError, type ErrorEntry } from '../../base/errors.ts'
+import { goAwayCode } from './frame.ts'
 
 export interface YamuxErrorEntry extends ErrorEntry {
-  readonly goAway: 1 | null
+  readonly goAway: number | null
 }
 
 export const yamuxErrors = {
   YAMUX_PROTOCOL_ERROR: {
     summary: 'The peer sent bytes that are not yamux, or frames that contradict each other.',
     fix: 'Check that both ends have the same transport settings (tcpMux, TLS), and that nothing between them changes bytes.',
-    goAway: 1,
+    goAway: goAwayCode.protocolError,
   },
   YAMUX_WINDOW_EXCEEDED: {
     summary: 'The peer sent more bytes on a stream than it was allowed to.',
     fix: 'Report it to the makers of the client: its flow control is broken.',
-    goAway: 1,
+    goAway: goAwayCode.protocolError,
   },
   YAMUX_RESET_FLOOD: {
     summary: 'The peer opened and reset streams faster than any honest client does.',
     fix: 'Look at the client at that address: it is broken, or it is an attack.',
-    goAway: 1,
+    goAway: goAwayCode.protocolError,
   },
   YAMUX_CONTROL_FLOOD: {
     summary: 'The peer keeps asking for answers and does not read them.',

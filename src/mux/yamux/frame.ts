@@ -4,7 +4,8 @@ export const frameType = { data: 0, windowUpdate: 1, ping: 2, goAway: 3 } as con
 /** A mask: flags may be combined, on Data as well as on WindowUpdate. */
 export const frameFlag = { syn: 1, ack: 2, fin: 4, rst: 8 } as const
 
-export const goAwayCode = { normal: 0, protocolError: 1, internalError: 2 } as const
+/** Others mean an error, too. */
+export const goAwayCode = { normal: 0, protocolError: 1 } as const
 
 export const headerBytes = 12
 

@@ -3,19 +3,12 @@ import type { Deadline } from '../../base/deadlines.ts'
 import type { Wire, WireHandler } from '../../net/wire.ts'
 import { yamuxError, yamuxErrors, type YamuxErrorCode } from './errors.ts'
 import { FrameDecoder } from './frame-decoder.ts'
-import {
-  encodeHeader,
-  frameFlag,
-  frameType,
-  frameWord,
-  goAwayCode,
-  initialWindowBytes,
-  maxUint32,
-} from './frame.ts'
+import { encodeHeader, frameFlag, frameType, frameWord, goAwayCode, maxUint32 } from './frame.ts'
 import { KeepAlive } from './keep-alive.ts'
 import { defaultYamuxLimits, type YamuxLimits } from './limits.ts'
 import { Pings } from './pings.ts'
 import type { ReceiveWindow } from './receive-window.ts'
+import { ReceiveBudget } from './receive-budget.ts'
 import { ResetBudget } from './reset-budget.ts'
 import { SendScheduler } from './send-scheduler.ts'
 import { YamuxStream, type StreamHost } from './stream.ts'
@@ -70,6 +63,7 @@ export class YamuxSession implements WireHandler, Deadline {
   readonly #keepAlive: KeepAlive
   readonly #pings = new Pings()
   readonly #resets: ResetBudget
+  readonly #budget: ReceiveBudget
   #nextId: number
   #bytesIn = 0
   /** When the chunk came that is being read. */
@@ -77,8 +71,6 @@ export class YamuxSession implements WireHandler, Deadline {
   /** Whose payload is being read, and whether that is its last. */
   #receiving: YamuxStream | null = null
   #endsAfterPayload = false
-  #windowBytes = 0
-  #heldBytes = 0
   #roundTripAskedAt = Number.NEGATIVE_INFINITY
   #blockedAt: number | null = null
   #isGoingAway = false
@@ -98,6 +90,7 @@ export class YamuxSession implements WireHandler, Deadline {
     const { keepAliveIntervalMs, keepAliveTimeoutMs, resetBurst, resetsPerSecond } = this.#limits
     this.#keepAlive = new KeepAlive(this.#now, keepAliveIntervalMs, keepAliveTimeoutMs)
     this.#resets = new ResetBudget(resetBurst, resetsPerSecond)
+    this.#budget = new ReceiveBudget(this.#limits)
     this.deadlineAt = this.#keepAlive.deadlineAt
     this.#scheduler = new SendScheduler(wire, this.#limits.maxControlBytes, {
       wake: () => this.#turn.wake(),
@@ -109,10 +102,7 @@ export class YamuxSession implements WireHandler, Deadline {
       chunksAreStable: options.chunksAreStable ?? false,
       defer: (item) => this.#turn.defer(item),
       grant: (stream, window) => this.#grant(stream, window),
-      hold: (count) => this.#hold(count),
-      release: (count) => {
-        this.#heldBytes -= count
-      },
+      budget: this.#budget,
       sendReset: (streamId) => this.#scheduler.control(word.reset, streamId, 0),
       forget: (stream) => this.#forget(stream),
       closeDeadline: () => this.#deadlineIn(this.#limits.closeTimeoutMs),
@@ -153,8 +143,9 @@ export class YamuxSession implements WireHandler, Deadline {
     }
     const id = this.#nextId
     this.#nextId += 2
+    const stream = this.#addStream(id, this.#deadlineIn(this.#limits.openTimeoutMs))
     this.#scheduler.control(word.open, id, 0)
-    return this.#addStream(id, this.#deadlineIn(this.#limits.openTimeoutMs))
+    return stream
   }
 
   /** Asks the peer for a sign of life; null when none came in time, or the session closed. */
@@ -338,42 +329,37 @@ export class YamuxSession implements WireHandler, Deadline {
   #addStream(id: number, ackDeadlineAt: number): YamuxStream {
     const stream = new YamuxStream(id, this.#host, this.#now, ackDeadlineAt)
     this.#streams.set(id, stream)
-    this.#windowBytes += initialWindowBytes
+    this.#budget.opened()
     return stream
   }
 
   #forget(stream: YamuxStream): void {
-    if (this.#streams.delete(stream.id)) this.#windowBytes -= stream.windowBytes
+    if (this.#streams.delete(stream.id)) this.#budget.closed(stream.windowBytes)
   }
 
   #countReset(): void {
     if (!this.#resets.spend(this.#now)) this.#fail('YAMUX_RESET_FLOOD', 'too many streams were reset')
   }
 
-  #hold(count: number): boolean {
-    if (this.#heldBytes + count > this.#limits.maxBufferedBytes) return false
-    this.#heldBytes += count
-    return true
-  }
-
+  /** A window doubles while half of it lasts less than two round trips. */
   #grant(stream: YamuxStream, window: ReceiveWindow): void {
     const now = this.#clock.monotonic()
-    const growth = this.#growth(window, now)
-    this.#windowBytes += growth
+    let growth = this.#budget.room(window)
+    if (growth > 0) {
+      const roundTripMs = this.#freshRoundTripMs(now)
+      if (roundTripMs === null || !window.isTooSmall(now, roundTripMs)) growth = 0
+    }
+    this.#budget.grew(growth)
     this.#scheduler.control(word.windowUpdate, stream.id, window.grant(now, growth))
   }
 
-  /** A window doubles while half of it lasts less than two round trips, and the session has room for it. */
-  #growth(window: ReceiveWindow, now: number): number {
-    const growth = Math.min(window.sizeBytes, this.#limits.maxWindowBytes - window.sizeBytes)
-    if (growth <= 0 || window.hasStalled) return 0
-    if (this.#windowBytes + growth > this.#limits.sessionWindowBytes) return 0
+  /** The latest; an old one is measured again. */
+  #freshRoundTripMs(now: number): number | null {
     if (now - this.#roundTripAskedAt > roundTripAgeMs) {
       this.#roundTripAskedAt = now
       this.ping(roundTripAgeMs, ignore)
     }
-    const { roundTripMs } = this
-    return roundTripMs !== null && window.isTooSmall(now, roundTripMs) ? growth : 0
+    return this.roundTripMs
   }
 
   #onBlocked(): void {
@@ -388,7 +374,7 @@ export class YamuxSession implements WireHandler, Deadline {
   }
 
   #watch(at: number): void {
-    if (at < this.deadlineAt) this.deadlineAt = at
+    if (at < this.deadlineAt && !this.#isClosed) this.deadlineAt = at
   }
 
   #nextDeadline(): number {

@@ -1,6 +1,7 @@
 import { transientBytes, type Wire, type WireHandler } from '../../net/wire.ts'
 import { ByteQueue } from './byte-queue.ts'
 import { yamuxError } from './errors.ts'
+import type { ReceiveBudget } from './receive-budget.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import type { SendScheduler } from './send-scheduler.ts'
 import { SendSide, type SendSideOwner } from './send-side.ts'
@@ -9,15 +10,13 @@ import type { TurnItem } from './turn.ts'
 /** What a stream needs of its session. */
 export interface StreamHost {
   readonly scheduler: SendScheduler
+  readonly budget: ReceiveBudget
   /** The wire's chunks may be kept, so large pieces need not be cut down to what may be transient. */
   readonly chunksAreStable: boolean
   /** Calls `runDue` at the end of this turn. */
   defer(item: TurnItem): void
   /** Announces the credit that is due, and more if the window should grow. */
   grant(stream: YamuxStream, window: ReceiveWindow): void
-  /** Counts received bytes that are held; false if the session may not hold so many more. */
-  hold(count: number): boolean
-  release(count: number): void
   sendReset(streamId: number): void
   /** Nothing that the peer sends is for this stream any more. */
   forget(stream: YamuxStream): void
@@ -240,7 +239,7 @@ export class YamuxStream implements Wire, SendSideOwner, TurnItem {
   #deliverHeld(received: ByteQueue): void {
     const bytes = received.take(largestPieceBytes)
     if (received.length === 0) this.#received = null
-    this.#host.release(bytes.length)
+    this.#host.budget.release(bytes.length)
     this.#deliver(bytes)
   }
 
@@ -266,7 +265,7 @@ export class YamuxStream implements Wire, SendSideOwner, TurnItem {
 
   #hold(bytes: Buffer): void {
     if (this.#isClosed) return
-    if (!this.#host.hold(bytes.length)) {
+    if (!this.#host.budget.hold(bytes.length)) {
       this.#reset(yamuxError('YAMUX_BUFFER_LIMIT', 'the session holds too many unread bytes'))
       return
     }
@@ -307,7 +306,7 @@ export class YamuxStream implements Wire, SendSideOwner, TurnItem {
 
   #dropReceived(): void {
     if (this.#received === null) return
-    this.#host.release(this.#received.length)
+    this.#host.budget.release(this.#received.length)
     this.#received = null
   }
 
