@@ -25,10 +25,13 @@ const named =
     response.end(JSON.stringify({ name, url: request.url, headers: request.headers }))
   }
 
+const noTunnel = { answers: () => false }
+
 async function startWith(gateway: Server): Promise<HostPort> {
   const front = await startFront({
     gateway: await serve(gateway),
     nextcloud: await serve(createServer(named('nextcloud'))),
+    tunnel: noTunnel,
     ports: [0],
     log: silentLogger,
   })
@@ -153,6 +156,7 @@ test('a gateway that hangs up is a 502 that says dropped, one that is not there 
   const gone = await startFront({
     gateway: { host: '127.0.0.1', port: 1 },
     nextcloud: { host: '127.0.0.1', port: 1 },
+    tunnel: noTunnel,
     ports: [0],
     log: silentLogger,
   })
@@ -258,6 +262,7 @@ test('the stop of the front ends open tunnels on both sides', async () => {
   const front = await startFront({
     gateway: await serve(echoServer((socket) => socket.once('close', () => upstreamClosed.resolve()))),
     nextcloud: { host: '127.0.0.1', port: 1 },
+    tunnel: noTunnel,
     ports: [0],
     log: silentLogger,
   })

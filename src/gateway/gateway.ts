@@ -8,9 +8,6 @@ import { formatHostPort, type HostPort } from '../net/address.ts'
 import { BruteForce } from './access/brute-force.ts'
 import { Operations } from './admin/operations.ts'
 import { Admission } from './admission.ts'
-import { FrpCertificates } from './certificates/frp-certificates.ts'
-import { CertificateHolders } from './certificates/holders.ts'
-import { makeThrowAwayTls } from './certificates/issue.ts'
 import type { GatewayConfig } from './config/config.ts'
 import { ControlApi } from './control/control-api.ts'
 import { controlRoutes } from './control/control-routes.ts'
@@ -23,9 +20,7 @@ import { RequestHandler } from './request-handler.ts'
 import { CertificateFile } from './server/certificate.ts'
 import { ConnectionLimits } from './server/listener.ts'
 import { Listeners } from './server/listeners.ts'
-import { TokenStore } from './tokens/token-store.ts'
-import type { FrpProxy } from './tunnels/proxy-registry.ts'
-import { Tunnels } from './tunnels/tunnels.ts'
+import { GatewayTunnels } from './gateway-tunnels.ts'
 import { Resolver } from './upstream/resolver.ts'
 import { socketDialer } from '../net/socket-wire.ts'
 import { UpstreamPool } from './upstream/upstream-pool.ts'
@@ -47,6 +42,8 @@ export interface Gateway {
 
 const maxBannedAddresses = 100_000
 const evictEveryMs = 5_000
+/** Where Nextcloud has apps that are behind a tunnel. */
+const tunnelAddress = '127.0.0.1'
 /** Deadlines are late by at most this, or a quarter of the shortest timeout. */
 const maxSweepMs = 1_000
 
@@ -82,34 +79,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     log: log.child('sessions'),
   })
   const resolver = new Resolver({ clock, log: log.child('resolver') })
-  const tokens = new TokenStore({ stateDir: config.stateDir, clock, log: log.child('tokens') })
-  const holders = new CertificateHolders({
-    stateDir: config.stateDir,
-    clock,
-    log: log.child('certificates'),
-  })
-  const frpCertificates = new FrpCertificates({
-    certsDir: config.certsDir,
-    tls: config.frpTls,
-    validityDays: config.frpCertValidityDays,
-    clock,
-    log: log.child('certificates'),
-    onChange: (bundle) => tunnels.useTls(bundle),
-  })
-  const tunnels: Tunnels = new Tunnels({
+  const tunnels: GatewayTunnels = new GatewayTunnels({
     config,
-    makeThrowAwayTls: () => makeThrowAwayTls(clock.wall()),
     bruteForce,
-    tokens,
     findApp: (appId) => apps.find(appId),
     clock,
     sweeper,
     metrics,
-    log: log.child('tunnels'),
-    onOpened: (proxy) => recordHolder(holders, proxy),
-    onReleased: (proxy) => recordHolder(holders, proxy),
+    log,
+    // Its client waits for its connections to end before it stops.
+    onReleased: (port) => pool.closeIdle({ address: tunnelAddress, port }),
   })
-  const pool = new UpstreamPool({
+  const pool: UpstreamPool = new UpstreamPool({
     dialer: tunnels.dialer(socketDialer),
     connectTimeoutMs: timeouts.connectMs,
     clock,
@@ -208,33 +189,30 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     limits,
     listeners,
     certificate,
-    tokens,
+    tokens: tunnels.tokens,
     tunnels: () => tunnels.overview(),
   })
 
-  const release = (): void => {
+  const release = async (): Promise<void> => {
     clearInterval(evict)
     operations.stop()
     certificate.stop()
     listeners.destroy()
     pool.stop()
-    tunnels.stop()
-    holders.stop()
-    frpCertificates.stop()
+    const tunnelsStopped = tunnels.stop()
     sweeper.stop()
     nextcloud.close()
     metrics.stop()
+    await tunnelsStopped
   }
   try {
     await operations.start()
-    holders.start()
-    await frpCertificates.start()
     await tunnels.start()
     await listeners.start()
     certificate.start()
     await listeners.settled()
   } catch (error) {
-    release()
+    await release()
     throw error
   }
   log.info({ http: formatHostPort(listeners.httpAddress) }, 'gateway started')
@@ -243,7 +221,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const stop = async (): Promise<void> => {
     log.info({ connections: listeners.openConnections }, 'gateway stopping')
     await listeners.drain(timeouts.drainMs)
-    release()
+    await release()
     log.info({}, 'gateway stopped')
   }
   return {
@@ -251,16 +229,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     adminAddress: operations.adminAddress,
     reload: () => {
       certificate.reload()
-      frpCertificates.reload()
+      tunnels.reload()
     },
     stop: () => (stopping ??= stop()),
   }
-}
-
-/** At a tunnel's begin and end: who still has which client certificate. */
-function recordHolder(holders: CertificateHolders, proxy: FrpProxy): void {
-  const { certificate, peer } = proxy.session.connection.arrival
-  if (certificate !== null) holders.record({ name: proxy.name, port: proxy.port, address: peer, certificate })
 }
 
 interface Measured {

@@ -258,6 +258,48 @@ test(
 )
 
 test(
+  'the page shows the way through the tunnel, with what the gateway knows of it',
+  async () => {
+    const page = await openAs('alice')
+
+    await expectText(page, '#tunnel-state', /^open$/)
+    expect(await page.textContent('#wire-in')).toMatch(/tunnel\s*mutual TLS/)
+    await expectText(page, '#tunnel-age', /^\d+ (s|min \d+ s)$/)
+    await expectText(page, '#tunnel-peer', '127.0.0.1')
+    await expectText(page, '#tunnel-tls', 'a certificate of this gateway')
+    expect(await page.getAttribute('#tunnel-tls', 'title')).toContain('CN=harp.client.nc, valid until 20')
+    await expectText(page, '#tunnel-login', 'a token of its own')
+    await page.click('#upload')
+    await expectText(page, '#upload-result', '8 MiB arrived')
+    await expectText(page, '#tunnel-to-app', /^\d+\.\d MiB$/)
+  },
+  testMs,
+)
+
+test(
+  'the tunnel is cut by a click, heals by itself, and clock, chat and requests go on',
+  async () => {
+    const page = await openAs('alice')
+    await expectText(page, '#clock-count', 'event 2 for alice')
+    const hello = (): Promise<number> =>
+      page.evaluate(async () => (await fetch('/exapps/demo/public/hello')).status)
+
+    await page.click('#tunnel-cut')
+    await expectText(page, '#tunnel-state', 'cut')
+    expect(await page.isDisabled('#tunnel-cut')).toBe(true)
+    expect(await hello()).toBe(503)
+    await expectText(page, '#tunnel-story', /^Healed by itself, \d\.\d s after the cable was back\.$/)
+
+    await expectText(page, '#tunnel-state', 'open')
+    expect(await hello()).toBe(200)
+    await expectText(page, '#clock-status', 'live')
+    await expectText(page, '#clock-count', 'event 2 for alice')
+    await expectText(page, '#chat-status', 'open')
+  },
+  testMs,
+)
+
+test(
   'many refused requests do not lock the visitor out, and a dropped one is explained',
   async () => {
     const page = await openAs('nobody')

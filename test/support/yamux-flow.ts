@@ -82,6 +82,22 @@ export function describeYamuxFlow(name: string, makeStage: MakeStage): void {
       expect(peer.stream(1).sendWindow).toBeLessThanOrEqual(defaultYamuxLimits.maxWindowBytes)
     })
 
+    test('after destroySoon the peer can still finish what it was sending', async () => {
+      const { stage, mux, session, peer } = await start({ onStream: (stream) => stream.pause() })
+      peer.open(1)
+      peer.send(1, pattern(1_500_000, 1))
+      peer.finish(1)
+      await stage.until('a full window', () => peer.stream(1).acks === 1)
+      await stage.settle()
+      mux.accepted[0]?.write('no more, thanks')
+      mux.accepted[0]?.destroySoon()
+      await stage.until('closed', () => mux.recorder(1).isClosed)
+      expect(mux.recorder(1)).toMatchObject({ byteCount: 0, endCount: 0, closes: [null] })
+      await stage.until('the end of the stream', () => session.streamCount === 0)
+      expect(peer.stream(1)).toMatchObject({ sent: 1_500_000, fins: 1, resets: 0 })
+      expect(peer.bytesOf(1).toString()).toBe('no more, thanks')
+    })
+
     test('what a paused owner holds stays as it is, and comes after resume in order', async () => {
       const kept: { chunk: Buffer; copy: Buffer }[] = []
       const { stage, mux, peer } = await start({

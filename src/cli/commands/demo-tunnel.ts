@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as elapse } from 'node:timers/promises'
 import { HarpError } from '../../base/errors.ts'
-import type { Logger } from '../../base/logger.ts'
+import { createLogger } from '../../base/logger.ts'
 import type { DemoTunnel, DemoTunnelSettings } from '../../demo/demo.ts'
 import {
   formatFileProblems,
@@ -17,7 +17,6 @@ export interface DemoTunnelPlace {
   readonly control: ControlClient
   /** The gateway's certificates; frpc.toml is written beside it. */
   readonly directory: string
-  readonly log: Logger
 }
 
 const openMs = 10_000
@@ -26,7 +25,7 @@ const lookEveryMs = 20
 /** What `harp tunnel` does, with a file like anybody's and a token for this app alone. Resolves when it is open. */
 export async function openDemoTunnel(
   settings: DemoTunnelSettings,
-  { control, directory, log }: DemoTunnelPlace,
+  { control, directory }: DemoTunnelPlace,
 ): Promise<DemoTunnel> {
   const { appId } = settings
   const { text: token } = valueOf(await control.addToken({ kind: 'app', name: appId, port: null }))
@@ -37,7 +36,7 @@ export async function openDemoTunnel(
   if (config === null) {
     throw new HarpError('TUNNEL_CLIENT_CONFIG_INVALID', formatFileProblems(problems).join('; '))
   }
-  const client = startTunnelClient({ config, log })
+  const client = startTunnelClient({ config, log: createLogger(config.logLevel) })
   const stop = async (): Promise<void> => {
     // The second call does not wait for what still runs: the browser's side is gone.
     await Promise.all([client.stop(), client.stop()])
@@ -60,7 +59,11 @@ export async function openDemoTunnel(
 }
 
 /** The same keys as in HaRP's images for apps. JSON's strings are TOML's. */
-function frpcToml({ appId, port, socketPath, through }: DemoTunnelSettings, token: string, certs: string): string {
+function frpcToml(
+  { appId, port, socketPath, through }: DemoTunnelSettings,
+  token: string,
+  certs: string,
+): string {
   const text = JSON.stringify
   return `serverAddr = ${text(through.host)}
 serverPort = ${through.port}
@@ -89,6 +92,5 @@ unixPath = ${text(socketPath)}
 
 export function valueOf<Value>(reply: ControlReply<Value>): Value {
   if (reply.kind === 'ok') return reply.value
-  const problem = 'problem' in reply ? reply.problem : `no gateway answers at ${reply.path}`
-  throw new HarpError('CONTROL_SOCKET_UNUSABLE', problem)
+  throw new Error('problem' in reply ? reply.problem : `the demo's gateway does not answer at ${reply.path}`)
 }

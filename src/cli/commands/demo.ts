@@ -65,7 +65,7 @@ export async function startDemoGateway(
     return {
       httpAddress: gateway.httpAddress,
       tunnelAddress,
-      openTunnel: (tunnel) => openDemoTunnel(tunnel, { control, directory, log }),
+      openTunnel: (tunnel) => openDemoTunnel(tunnel, { control, directory }),
       stop: () => gateway.stop(),
     }
   } catch (error) {

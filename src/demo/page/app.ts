@@ -7,7 +7,10 @@ import { httpScript } from './script-http.ts'
 import { mainScript } from './script-main.ts'
 import { pathStyle } from './path-style.ts'
 import { sharedScript } from './script-shared.ts'
+import { tunnelScript } from './script-tunnel.ts'
 import { icon, style } from './style.ts'
+import { tunnelCard } from './tunnel-card.ts'
+import { tunnelStyle } from './tunnel-style.ts'
 
 /** The sample app's page and its files. They are text in modules, so that the compiler carries them along. */
 export interface Asset {
@@ -17,7 +20,7 @@ export interface Asset {
 
 const script = 'text/javascript; charset=utf-8'
 const assets: ReadonlyMap<string, Asset> = new Map([
-  ['app.css', { type: 'text/css; charset=utf-8', body: style + pathStyle + appStyle }],
+  ['app.css', { type: 'text/css; charset=utf-8', body: style + pathStyle + tunnelStyle + appStyle }],
   ['icon.svg', { type: 'image/svg+xml', body: icon }],
   ['main.js', { type: script, body: mainScript }],
   ['shared.js', { type: script, body: sharedScript }],
@@ -25,6 +28,7 @@ const assets: ReadonlyMap<string, Asset> = new Map([
   ['clock.js', { type: script, body: clockScript }],
   ['chat.js', { type: script, body: chatScript }],
   ['attack.js', { type: script, body: attackScript }],
+  ['tunnel.js', { type: script, body: tunnelScript }],
 ])
 
 export function appAsset(name: string): Asset | undefined {
@@ -57,10 +61,12 @@ export function appPage(base: string): string {
 <main>
 <div class="intro">
 <h1>An app behind the Harp gateway</h1>
-<p class="lead">Everything on this page travels from your browser through the gateway to a small app. The app
-has no sign-in of its own: the gateway asks Nextcloud who you are and lets through what you may reach.</p>
+<p class="lead">Everything on this page travels from your browser through the gateway, and on through a tunnel, to a
+small app. The app has no sign-in and no open port: the gateway asks Nextcloud who you are and lets through what
+you may reach.</p>
 </div>
 ${pathCard}
+${tunnelCard}
 <div class="columns is-overview">
 ${reachCard()}
 ${clockCard}
@@ -81,7 +87,8 @@ const pathCard = `<section class="card" aria-label="The way of a request">
 <div class="node is-browser"><strong>Your browser</strong><span class="hint" id="path-you">…</span></div>
 <div class="wire is-out" id="wire-out"><i></i></div>
 <div class="node is-gateway"><strong>Harp gateway</strong><span class="hint">decides on every request</span></div>
-<div class="wire is-in" id="wire-in"><i></i></div>
+<div class="wire is-in is-tunnel" id="wire-in"><b class="tube"></b><i></i><span class="caption is-first">tunnel</span>
+<span class="caption is-second">mutual TLS</span></div>
 <div class="node is-app"><strong>The app</strong><span class="hint" id="path-app">…</span></div>
 <div class="wire is-ask"></div>
 <div class="node is-nextcloud"><strong>Nextcloud</strong><span class="hint" id="path-asked">is asked once</span></div>

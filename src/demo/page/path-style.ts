@@ -2,7 +2,7 @@
 export const pathStyle = String.raw`
 .path {
   display: grid;
-  grid-template-columns: minmax(0, 1fr) minmax(70px, 0.55fr) minmax(0, 1fr) minmax(70px, 0.55fr) minmax(0, 1fr);
+  grid-template-columns: minmax(0, 1fr) minmax(70px, 0.5fr) minmax(0, 1fr) minmax(110px, 0.8fr) minmax(0, 1fr);
   grid-template-areas: 'browser out gateway in app' 'left left ask right right' 'left left nextcloud right right';
   align-items: center;
   margin: 0;

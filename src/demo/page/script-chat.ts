@@ -14,7 +14,7 @@ export function startChat(reached) {
   })
 
   function connect(level, wasOpenBefore = false) {
-    const room = { kind: 'waiting', you: '', present: 0, said: [], socket: null }
+    const room = { kind: 'waiting', you: '', present: 0, said: [], socket: null, retry: null }
     rooms.set(level, room)
     const scheme = location.protocol === 'https:' ? 'wss://' : 'ws://'
     const socket = new WebSocket(scheme + location.host + base + 'chat/' + level)
@@ -32,7 +32,7 @@ export function startChat(reached) {
       const wasOpen = room.kind === 'ok' || wasOpenBefore
       if (room.kind !== 'ok') traffic(false)
       settle(level, room, wasOpen ? 'dropped' : 'refused')
-      if (wasOpen) setTimeout(() => connect(level, true), againMs)
+      if (wasOpen) room.retry = setTimeout(() => connect(level, true), againMs)
     }
   }
 
@@ -60,7 +60,8 @@ export function startChat(reached) {
       : ''
     byId('chat-text').disabled = !isOpen
     byId('chat-form').querySelector('button').disabled = !isOpen
-    byId('chat-text').placeholder = isOpen ? 'Say something' : 'This chat is not open to you'
+    byId('chat-text').placeholder =
+      isOpen ? 'Say something' : room.kind === 'refused' ? 'This chat is not open to you' : 'Connecting …'
     byId('chat-talk').replaceChildren(...lines(room))
     byId('chat-talk').scrollTop = byId('chat-talk').scrollHeight
   }
@@ -91,6 +92,14 @@ export function startChat(reached) {
     start() {
       for (const level of levels) connect(level)
       draw()
+    },
+    /** What was lost is tried at once, because the way is there again. */
+    again() {
+      for (const [level, room] of rooms) {
+        if (room.kind !== 'dropped') continue
+        clearTimeout(room.retry)
+        connect(level, true)
+      }
     },
   }
 }

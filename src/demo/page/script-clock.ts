@@ -75,6 +75,10 @@ export function startClock(reached) {
       }
       await show(wanted)
     },
+    /** The same: the browser gives a stream up for good when it is answered with an error once. */
+    async again() {
+      if (current?.readyState !== EventSource.OPEN && !document.hidden) await show(wanted)
+    },
   }
 }
 `

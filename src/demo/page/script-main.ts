@@ -4,6 +4,7 @@ import { startHttp } from './http.js'
 import { startClock } from './clock.js'
 import { startChat } from './chat.js'
 import { startAttack } from './attack.js'
+import { startTunnel } from './tunnel.js'
 
 const reached = (way) => (level, kind, label) => setBadge(byId('reach-' + way + '-' + level), kind, label)
 
@@ -47,5 +48,9 @@ startAttack()
 for (const level of levels.toReversed()) await http.send(level)
 await clock.start()
 chat.start()
+startTunnel(() => {
+  void clock.again()
+  chat.again()
+})
 document.body.dataset.ready = base
 `

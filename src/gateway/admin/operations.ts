@@ -96,7 +96,6 @@ export class Operations {
     this.#nextcloud.close()
     this.#admin?.stop()
     this.#control?.stop()
-    void this.#options.tokens.close()
   }
 
   /** A state directory that cannot be used costs commands such as `harp bans`, not the service; a second gateway in it must not start. */

@@ -144,8 +144,15 @@ export class ControlSession implements ChannelReceiver {
       case 'Ping':
         this.#send({ kind: 'Pong', error: '' })
         break
-      default:
-        // NOTE: what belongs to features that were refused (visitors, hole punching) is ignored, as frps does.
+      // NOTE: what only a server says, and what belongs to features that were refused, is ignored as frps does.
+      case 'Login':
+      case 'LoginResp':
+      case 'NewProxyResp':
+      case 'NewWorkConn':
+      case 'Pong':
+      case 'ReqWorkConn':
+      case 'StartWorkConn':
+      case 'Unsupported':
         break
     }
   }

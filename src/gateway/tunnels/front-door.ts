@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
@@ -17,13 +18,6 @@ export interface TunnelTls {
   readonly ca: readonly string[]
 }
 
-export interface ClientCertificate {
-  readonly subject: string
-  readonly fingerprint256: string
-  readonly serialNumber: string
-  readonly validTo: Date
-}
-
 /** A client's byte stream, past TLS and WebSocket. */
 export interface Arrival {
   readonly stream: Duplex
@@ -31,7 +25,8 @@ export interface Arrival {
   readonly peer: string
   readonly peerPort: number
   readonly transport: 'tls' | 'plain' | 'websocket' | 'websocket-tls'
-  readonly certificate: ClientCertificate | null
+  /** The client's; null without TLS. */
+  readonly certificate: X509Certificate | null
   bytesRead(): number
   bytesWritten(): number
 }
@@ -248,7 +243,7 @@ export class FrontDoor {
       peer,
       peerPort,
       transport,
-      certificate: isSecured ? certificateOf(stream) : null,
+      certificate: isSecured ? (stream.getPeerX509Certificate() ?? null) : null,
       bytesRead: () => socket.bytesRead,
       bytesWritten: () => socket.bytesWritten,
     }
@@ -259,13 +254,6 @@ export class FrontDoor {
 function secureContext(identity: TunnelTls): tls.SecureContextOptions {
   const { cert, key, ca } = identity
   return { cert, key, minVersion: 'TLSv1.2', ...(ca.length === 0 ? {} : { ca: [...ca] }) }
-}
-
-function certificateOf(socket: tls.TLSSocket): ClientCertificate | null {
-  const certificate = socket.getPeerX509Certificate()
-  if (certificate === undefined) return null
-  const { subject, fingerprint256, serialNumber, validTo } = certificate
-  return { subject, fingerprint256, serialNumber, validTo: new Date(validTo) }
 }
 
 /** OpenSSL's words for what mostly happens, in an operator's. */

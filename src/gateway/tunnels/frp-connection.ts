@@ -50,8 +50,9 @@ export class FrpConnection implements Deadline {
         limits: { keepAliveIntervalMs: keepAliveMs, keepAliveTimeoutMs },
         onStream: (stream) => this.#accept(stream),
         onClose: (error) => {
-          if (error !== null)
+          if (error !== null) {
             options.log.debug({ peer: arrival.peer, problem: error.message }, 'tunnel connection lost')
+          }
         },
       })
       sweeper.add(this.#mux)

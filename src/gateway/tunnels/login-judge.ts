@@ -70,8 +70,9 @@ export class LoginJudge {
     const { bruteForce } = this.#options
     // NOTE: 192 random bits cannot be guessed, so this is a revoked one. Its client goes on trying, and a ban would hit
     // the other tunnels of its machine.
-    if (isTokenText(token))
+    if (isTokenText(token)) {
       return refuse('wrong-token', 'metadatas.token was revoked, or is of another gateway')
+    }
     if (charged !== null) bruteForce.recordFailure(charged)
     return token === ''
       ? refuse('no-token', 'metadatas.token is missing: set it to the shared key, or a token of the gateway')

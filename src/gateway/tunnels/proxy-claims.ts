@@ -112,8 +112,9 @@ export class ProxyClaims {
       if (grant.name.toLowerCase() !== name.toLowerCase()) {
         return `this token is for "${grant.name}", not for "${name}"`
       }
-      if (grant.port !== null && grant.port !== port)
+      if (grant.port !== null && grant.port !== port) {
         return `port not allowed: this token is for port ${grant.port}`
+      }
     } else if (kind === 'engine') {
       if (requireTokens !== 'none') {
         return 'an engine needs a token of its own here: `harp token add --engine NAME` on the gateway'
@@ -170,10 +171,12 @@ export class ProxyClaims {
 /** What frp offers and this gateway does not; null where all is supported. */
 function unsupportedFeature(message: NewProxy): string | null {
   const { proxyName, proxyType, useCompression, group, bandwidthLimit, bandwidthLimitMode } = message
-  if (proxyName === '' || proxyName.length > maxNameLength)
+  if (proxyName === '' || proxyName.length > maxNameLength) {
     return 'the proxy needs a name of at most 128 characters'
-  if (proxyType !== 'tcp' && proxyType !== '')
+  }
+  if (proxyType !== 'tcp' && proxyType !== '') {
     return `proxy type [${proxyType}] is not supported: only tcp is`
+  }
   if (useCompression) return 'transport.useCompression is not supported: remove it from the proxy'
   if (group !== '') return 'loadBalancer.group is not supported: one client serves a port'
   if (bandwidthLimit !== '' && bandwidthLimitMode === 'server') {

@@ -80,7 +80,14 @@ export function describeTunnel(proxy: FrpProxy, clock: Clock, lastError: TunnelP
     transport: arrival.transport,
     mux: connection.isMultiplexed,
     wire: session.wireVersion,
-    certificate: certificate === null ? null : { ...certificate, validTo: certificate.validTo.toISOString() },
+    certificate:
+      certificate === null
+        ? null
+        : {
+            subject: certificate.subject,
+            serialNumber: certificate.serialNumber,
+            validTo: certificate.validToDate.toISOString(),
+          },
     identity: identity.grant === null ? { kind: 'shared-key' } : { kind: 'token', id: identity.grant.id },
     runId: session.runId.slice(0, 4),
     openedAt: new Date(openedAt).toISOString(),

@@ -126,6 +126,10 @@ export class Tunnels {
     this.#claims.recheck(appId, port)
   }
 
+  get open(): readonly FrpProxy[] {
+    return this.#registry.list()
+  }
+
   drain(): void {
     this.#server.drain()
   }

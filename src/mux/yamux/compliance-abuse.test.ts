@@ -168,6 +168,26 @@ test('paused streams together hold no more than the limit; the one too many is r
   )
 })
 
+test('what a stream held is given back when it closes', async () => {
+  const { mux, peer } = await start({
+    limits: { maxBufferedBytes: 300_000 },
+    onStream: (stream) => stream.pause(),
+  })
+  for (let id = 1; id < 40; id += 2) {
+    peer.open(id)
+    peer.data(id, flag.none, Buffer.alloc(200_000))
+    await stage.settle()
+    if (id % 3 === 0) mux.accepted.at(-1)?.destroy()
+    else if (id % 3 === 1) peer.frame(kind.windowUpdate, flag.rst, id, 0)
+    else mux.accepted.at(-1)?.resume()
+    await stage.settle()
+  }
+  expect([...mux.recorders.values()].flatMap(({ closes }) => closes)).not.toContainEqual(
+    expect.objectContaining({ code: 'YAMUX_BUFFER_LIMIT' }),
+  )
+  expect(mux.accepted).toHaveLength(20)
+})
+
 test('a length beyond the window ends the session at once, without waiting for the bytes', async () => {
   const { mux, peer } = await start()
   peer.open(1)

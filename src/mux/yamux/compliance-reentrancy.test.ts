@@ -1,7 +1,7 @@
 /** Whatever an owner does inside a callback, the session stays in order. */
 import { describe, expect, test } from 'vitest'
 import { errorCode } from '../../base/errors.ts'
-import { flag, kind } from '../../../test/support/naive-yamux.ts'
+import { flag, header, kind } from '../../../test/support/naive-yamux.ts'
 import { pattern } from '../../../test/support/wire-compliance.ts'
 import { WireRecorder } from '../../../test/support/wire-recorder.ts'
 import { fixtureOn, memoryStage, type RecordedSession } from '../../../test/support/yamux-stage.ts'
@@ -105,4 +105,39 @@ describe.each(moments)('inside %s', (moment) => {
     expect([mux.faults, peer.broken]).toEqual([[], []])
     expect([session.streamCount, mux.closes.length]).toEqual([0, 1])
   })
+})
+
+describe('a handler that throws', () => {
+  for (const moment of ['onStream', 'onData', 'onEnd'] as const) {
+    test(`inside ${moment} harms nobody else`, async () => {
+      const stage = memoryStage()
+      const fail = (): never => {
+        throw new Error('a mistake of the owner')
+      }
+      const { mux, session, peer } = fixtureOn(stage, {
+        onStream: (stream, recorder) => {
+          if (stream.id !== 3) return
+          if (moment === 'onData') recorder.react = fail
+          if (moment === 'onEnd') recorder.whenEnded = fail
+          if (moment === 'onStream') fail()
+        },
+      })
+      const frames = [1, 3, 5].flatMap((id) => [
+        header(kind.data, flag.syn, id, 100),
+        pattern(100, id),
+        header(kind.windowUpdate, flag.fin, id, 0),
+      ])
+      peer.wire.write(Buffer.concat(frames))
+      await expect(stage.settle()).rejects.toThrow('a mistake of the owner')
+      await stage.settle()
+      expect([mux.recorder(1).endCount, mux.recorder(5).endCount, mux.isClosed]).toEqual([1, 1, false])
+      expect([mux.recorder(1).byteCount, mux.recorder(5).byteCount]).toEqual([100, 100])
+      expect(mux.recorder(3).closes).toHaveLength(moment === 'onStream' ? 1 : 0)
+      for (const stream of mux.accepted) stream.end()
+      await stage.until('all gone', () => session.streamCount === 0)
+      await stage.settle()
+      expect([...mux.recorders.values()].map(({ closes }) => closes.length)).toEqual([1, 1, 1])
+      expect(mux.faults).toEqual([])
+    })
+  }
 })

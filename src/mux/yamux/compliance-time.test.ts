@@ -103,18 +103,16 @@ describe('fairness', () => {
     const bulk = mux.open()
     const small = Array.from({ length: 50 }, () => mux.open())
     await stage.until('the ACKs', () => small.every(({ stream }) => stream.isAcknowledged))
-    const fill = (): void => {
-      while (bulk.stream.write(Buffer.alloc(65_536)));
-    }
-    bulk.recorder.whenDrained = fill
-    fill()
+    // Within the window that the peer granted: only the other streams can make it wait.
+    bulk.stream.write(Buffer.alloc(6_000_000))
     await stage.until('a busy line', () => peer.stream(1).received > 500_000)
     const before = peer.stream(1).received
     for (const { stream } of small) stream.write(pattern(200, 1))
     const ids = small.map(({ stream }) => stream.id)
     await stage.until('the small ones', () => ids.every((id) => peer.stream(id).received === 200))
     // What was already in the link and the wire, and a turn or two of the bulk stream.
-    expect(peer.stream(1).received - before).toBeLessThan(262_144)
+    expect(peer.stream(1).received - before).toBeLessThan(450_000)
+    expect(peer.stream(1).received).toBeLessThan(2_000_000)
     mux.session.destroy()
     await stage.settle()
     expect([mux.faults, peer.broken]).toEqual([[], []])
@@ -126,15 +124,17 @@ describe('fairness', () => {
     peer.keepsBytes = false
     const streams = Array.from({ length: 10 }, () => mux.open())
     await stage.until('the ACKs', () => streams.every(({ stream }) => stream.isAcknowledged))
-    for (const { stream, recorder } of streams) {
-      recorder.whenDrained = () => {
-        while (stream.write(Buffer.alloc(32_768)));
-      }
-      recorder.whenDrained()
-    }
+    for (const { stream } of streams) stream.write(Buffer.alloc(mebibyte))
     const counts = (): number[] => streams.map(({ stream }) => peer.stream(stream.id).received)
-    await stage.until('2 MiB', () => counts().reduce((sum, count) => sum + count) > 2 * mebibyte)
-    expect(Math.max(...counts()) - Math.min(...counts())).toBeLessThan(200_000)
+    const reached = async (bytes: number): Promise<number[]> => {
+      await stage.until('the bytes', () => counts().reduce((sum, count) => sum + count) > bytes)
+      return counts()
+    }
+    // The first one had the line for itself for a moment.
+    const early = await reached(mebibyte)
+    const late = await reached(4 * mebibyte)
+    const progress = late.map((count, index) => count - (early[index] ?? 0))
+    expect(Math.max(...progress) - Math.min(...progress)).toBeLessThan(100_000)
     mux.session.destroy()
     await stage.settle()
   })
