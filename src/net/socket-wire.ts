@@ -123,7 +123,8 @@ export class SocketWire implements Wire {
 
   resume(): void {
     this.#paused = false
-    this.#socket.resume()
+    if (this.#early === null) this.#socket.resume()
+    else if (this.#handler !== null) queueMicrotask(() => this.#giveEarly())
   }
 
   #onRead(count: number): boolean {
@@ -145,6 +146,7 @@ export class SocketWire implements Wire {
 
   /** What came before anybody listened. */
   #giveEarly(): void {
+    if (this.#paused) return
     const early = this.#early
     this.#early = null
     if (early === null || this.#socket.destroyed) return

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { openSockets, untilSockets } from '../integration/stage.ts'
 import { eventually } from '../support/deadline.ts'
 import type { HarpProcess } from '../support/gateway-process.ts'
@@ -235,6 +236,27 @@ test.concurrent.each(['reset', 'silent for 8 s', 'closed for 4 s'] as const)(
     expect(frpc.sessions).toBeGreaterThan(1)
   },
 )
+
+test.concurrent('a WebSocket idle for 20 s, ten times HP_TIMEOUT_CLIENT, stays open', async () => {
+  await using patient = await TunnelStage.open({ tls: true, environment: { HP_TIMEOUT_CLIENT: '2s' } })
+  const path = patient.addApp('app', 23_001)
+  await patient.startClient()
+  await patient.untilServed(path)
+  const socket = new WebSocket(`ws://127.0.0.1:${patient.place.ports.http}${path}/ws`)
+  const closed: number[] = []
+  socket.on('error', () => undefined).on('close', (code) => closed.push(code))
+  await new Promise<void>((resolve) => socket.once('open', () => resolve()))
+
+  await sleep(20_000)
+
+  expect(closed).toEqual([])
+  const answer = new Promise<string>((resolve) =>
+    socket.once('message', (data: Buffer) => resolve(data.toString())),
+  )
+  socket.send('still there')
+  expect(await answer).toBe('still there')
+  socket.terminate()
+})
 
 test('after all that nothing is left but the tunnels', async () => {
   const open = await stage.metric('harp_tunnels')

@@ -8,6 +8,7 @@ import type { Secret } from '../../base/secret.ts'
 import type { HostPort } from '../../net/address.ts'
 import { StreamWire } from '../../net/stream-wire.ts'
 import { serverName } from '../certificates/issue.ts'
+import { judgedAfterHandshake, serverProblem } from '../certificates/server-verdict.ts'
 import { privilegeKey } from '../frp/auth.ts'
 import { FrpChannel } from '../frp/frp-channel.ts'
 import {
@@ -58,7 +59,7 @@ export async function tryTunnelLogin(request: TunnelLoginRequest): Promise<Tunne
     request.tls === null
       ? net.connect({ host, port })
       : // NOTE: by its name and CA, whatever the address is: so do all clients.
-        tls.connect({ host, port, servername: serverName, ...request.tls })
+        tls.connect({ host, port, servername: serverName, ...judgedAfterHandshake, ...request.tls })
   const timer = setTimeout(() => fail(new HarpError(timeoutCode, 'too slow')), request.timeoutMs)
   socket.on('error', fail)
   socket.once('close', () => fail(new HarpError('ECONNRESET', 'closed')))
@@ -75,13 +76,22 @@ export async function tryTunnelLogin(request: TunnelLoginRequest): Promise<Tunne
     stage = 'tls'
     if (request.tls === null) onReady()
   })
-  socket.once('secureConnect', onReady)
+  socket.once('secureConnect', () => {
+    const problem = judgeServer(socket, request)
+    if (problem === null) onReady()
+    else fail(problem)
+  })
   try {
     return await promise
   } finally {
     clearTimeout(timer)
     socket.destroy()
   }
+}
+
+function judgeServer(socket: net.Socket, { tls: files, clock }: TunnelLoginRequest): Error | null {
+  if (files === null || !(socket instanceof tls.TLSSocket)) return null
+  return serverProblem(socket, { name: serverName, authorities: files.ca, now: clock.wall() })
 }
 
 /** The end of the socket, whatever it is, tells of every other outcome. */

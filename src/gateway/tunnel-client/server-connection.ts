@@ -3,10 +3,12 @@ import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import { createWebSocketStream, WebSocket } from 'ws'
+import { systemClock } from '../../base/clock.ts'
 import { errorCode, errorMessage, HarpError } from '../../base/errors.ts'
 import { formatHostPort } from '../../net/address.ts'
 import { StreamWire } from '../../net/stream-wire.ts'
 import type { Wire } from '../../net/wire.ts'
+import { judgedAfterHandshake, serverProblem } from '../certificates/server-verdict.ts'
 import { gatewayError, type GatewayErrorCode } from '../errors.ts'
 import type { TransportConfig } from './tunnel-config.ts'
 import type { ServerAddress } from './server-address.ts'
@@ -140,13 +142,19 @@ async function encrypt(
   const socket = tls.connect({
     socket: stream,
     secureContext: material.context,
-    rejectUnauthorized: material.isVerifying,
-    checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(serverName, certificate),
+    ...judgedAfterHandshake,
     // An address cannot be a server name in TLS; it is compared with the certificate all the same.
     ...(net.isIP(serverName) === 0 ? { servername: serverName } : {}),
   })
-  const { promise, resolve } = Promise.withResolvers<Duplex>()
-  socket.once('secureConnect', () => resolve(socket))
+  const { promise, resolve, reject } = Promise.withResolvers<Duplex>()
+  socket.once('secureConnect', () => {
+    const { authorities } = material
+    const now = systemClock.wall()
+    const problem =
+      authorities === null ? null : serverProblem(socket, { name: serverName, authorities, now })
+    if (problem === null) resolve(socket)
+    else reject(problem)
+  })
   return until(promise, socket, {
     code: 'TUNNEL_CLIENT_TLS_FAILED',
     step: 'TLS',

@@ -67,6 +67,7 @@ export class MuxLink implements ServerLink {
     const session = new YamuxSession(wire, {
       role: 'client',
       clock,
+      chunksAreStable: true,
       limits: { keepAliveIntervalMs: this.#keepAliveMs, keepAliveTimeoutMs },
       // frps opens none.
       onStream: (stream) => stream.destroy(),

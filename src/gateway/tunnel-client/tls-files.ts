@@ -8,7 +8,8 @@ import type { TlsConfig } from './tunnel-config.ts'
 export interface TlsMaterial {
   readonly context: tls.SecureContext
   readonly serverName: string
-  readonly isVerifying: boolean
+  /** PEM of trustedCaFile; null: the server is not verified. */
+  readonly authorities: string | null
   /** When the client's certificate ends; null without one. */
   readonly validTo: Date | null
 }
@@ -26,7 +27,7 @@ export function readTlsMaterial(config: TlsConfig): TlsMaterial {
       ...(ca === null ? {} : { ca }),
       ...(cert === null || key === null ? {} : { cert, key }),
     })
-    return { context, serverName: config.serverName, isVerifying: ca !== null, validTo }
+    return { context, serverName: config.serverName, authorities: ca, validTo }
   } catch (error) {
     throw gatewayError(
       'TUNNEL_CLIENT_TLS_FILES',

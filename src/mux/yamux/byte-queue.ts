@@ -1,9 +1,8 @@
 interface Segment {
   readonly bytes: Buffer
   start: number
+  /** What follows it is room for more; there is none in a buffer that was kept. */
   end: number
-  /** Ours: what follows `end` is room for more. Else a reference to somebody's bytes. */
-  readonly isOwn: boolean
   next: Segment | null
 }
 
@@ -27,14 +26,14 @@ export class ByteQueue {
       const size = this.length === 0 ? left : Math.max(left, this.#blockBytes())
       const bytes = Buffer.allocUnsafe(size)
       source.copy(bytes, 0, room)
-      this.#append({ bytes, start: 0, end: left, isOwn: true, next: null })
+      this.#append({ bytes, start: 0, end: left, next: null })
     }
     this.length += source.length
   }
 
   /** Keeps a reference: the bytes must not change until they were taken. */
   keep(bytes: Buffer): void {
-    this.#append({ bytes, start: 0, end: bytes.length, isOwn: false, next: null })
+    this.#append({ bytes, start: 0, end: bytes.length, next: null })
     this.length += bytes.length
   }
 
@@ -60,7 +59,7 @@ export class ByteQueue {
   /** How many bytes found room. */
   #copyIntoTail(source: Buffer): number {
     const tail = this.#tail
-    if (tail === null || !tail.isOwn) return 0
+    if (tail === null) return 0
     const copied = source.copy(tail.bytes, tail.end)
     tail.end += copied
     return copied

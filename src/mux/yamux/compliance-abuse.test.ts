@@ -242,6 +242,32 @@ test('writers who obey are stopped when the wire is blocked, and all go on after
   )
 })
 
+test('what waits on a blocked wire stays as it is while other sessions send', async () => {
+  const { mux, peer } = await startNarrow({ role: 'client' })
+  const [filler, ...others] = Array.from({ length: 20 }, () => mux.open())
+  await stage.settle()
+  stage.far.pause()
+  filler?.stream.write(Buffer.alloc(49_900))
+  await stage.time.advance(10)
+  // The link has room for less than the batch of small frames that comes now.
+  for (const { stream } of others) stream.write(pattern(100, stream.id))
+  await stage.time.advance(10)
+  expect(stage.link.near.peakWaitingBytes).toBeGreaterThan(1_000)
+  const blocked = stage
+  const busy = await start({ role: 'client' })
+  for (let n = 0; n < 30; n += 1) {
+    busy.mux.open().stream.write(pattern(9_000, n))
+    await busy.stage.settle()
+  }
+  blocked.far.resume()
+  // NOTE: the link itself compares what left with what was written.
+  await blocked.until('all bytes', () =>
+    others.every(({ stream }) => peer.stream(stream.id).received === 100),
+  )
+  const wrong = others.filter(({ stream: { id } }) => peer.digest(id) !== digestOf(pattern(100, id)))
+  expect(wrong).toEqual([])
+})
+
 test('the socket is never stopped from being read', async () => {
   const { mux, peer } = await start({ onStream: (stream) => stream.pause() })
   let pauses = 0

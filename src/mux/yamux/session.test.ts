@@ -92,6 +92,23 @@ describe('a handler that throws', () => {
     expect(stage.wire.written.subarray(-12)).toEqual(frame(frameType.windowUpdate, frameFlag.rst, 1, 0))
   })
 
+  test('onEnd: onClose still follows, and what was written in the same turn leaves', async () => {
+    const stage = new Stage()
+    stage.open(1, 3)
+    const [first, second] = stage.recorders
+    first!.whenEnded = () => {
+      throw new Error('a bug')
+    }
+    second!.react = () => stage.streams[1]!.write('answer')
+    stage.streams[0]!.end()
+    await turn()
+    const chunk = Buffer.concat([data(3, 'question'), data(1, '', frameFlag.fin)])
+    expect(() => stage.wire.give(chunk)).toThrow('a bug')
+    await turn()
+    expect([first!.endCount, first!.closes]).toEqual([1, [null]])
+    expect(stage.wire.written.subarray(-18)).toEqual(data(3, 'answer'))
+  })
+
   test('onEnd and onClose: the others hear of theirs', async () => {
     const stage = new Stage()
     stage.open(1, 3)
@@ -190,6 +207,16 @@ describe('deadlines', () => {
     expect([stage.closes.length, stage.session.deadlineAt]).toEqual([1, Infinity])
   })
 
+  test('an ACK does not let a closing stream wait for ever', async () => {
+    const stage = new Stage('client', { closeTimeoutMs: 30_000, keepAliveIntervalMs: Infinity })
+    stage.session.open().destroySoon()
+    await turn()
+    stage.wire.give(frame(frameType.windowUpdate, frameFlag.ack, 1, 0))
+    stage.pass(30_000)
+    await turn()
+    expect([stage.session.streamCount, stage.session.isClosed]).toEqual([0, false])
+  })
+
   test('a stream that is closing is reset 30 s after its last progress', async () => {
     const stage = new Stage('client', { closeTimeoutMs: 30_000, keepAliveIntervalMs: Infinity })
     const recorder = new WireRecorder()
@@ -208,6 +235,40 @@ describe('deadlines', () => {
     expect(stage.wire.written.subarray(-12)).toEqual(frame(frameType.windowUpdate, frameFlag.rst, 1, 0))
     expect(recorder.closes).toEqual([expect.objectContaining({ code: 'YAMUX_CLOSE_TIMEOUT' })])
     expect([stage.session.streamCount, stage.session.isClosed]).toEqual([0, false])
+  })
+})
+
+describe('a stream that is over on the wire while its reader is paused', () => {
+  async function paused(): Promise<Stage> {
+    const stage = new Stage()
+    stage.open(1)
+    stage.streams[0]!.pause()
+    stage.streams[0]!.end()
+    stage.wire.give(data(1, 'all', frameFlag.fin))
+    await turn()
+    stage.wire.writes.length = 0
+    return stage
+  }
+
+  test('cannot be reset any more, and ends well after resume', async () => {
+    const stage = await paused()
+    stage.wire.give(frame(frameType.windowUpdate, frameFlag.rst, 1, 0))
+    stage.streams[0]!.resume()
+    await turn()
+    const [recorder] = stage.recorders
+    expect([recorder!.bytes.toString(), recorder!.endCount, recorder!.closes]).toEqual(['all', 1, [null]])
+    expect([stage.session.streamCount, stage.wire.writes]).toEqual([0, []])
+  })
+
+  test('is destroyed without a RST', async () => {
+    const stage = await paused()
+    stage.streams[0]!.destroy()
+    await turn()
+    expect([stage.recorders[0]!.closes, stage.session.streamCount, stage.wire.writes]).toEqual([
+      [null],
+      0,
+      [],
+    ])
   })
 })
 
@@ -251,6 +312,31 @@ describe('receive windows', () => {
     paused.streams[0]!.resume()
     await turn()
     expect(paused.wire.written).toEqual(credit(initialWindowBytes / 2))
+  })
+
+  test('may grow again when another stream has given its own back', async () => {
+    const stage = new Stage('server', { sessionWindowBytes: 2 * initialWindowBytes })
+    stage.open(3)
+    stage.streams[0]!.destroy()
+    stage.open(1)
+    stage.wire.give(half)
+    stage.now += 40
+    stage.wire.give(frame(frameType.ping, frameFlag.ack, 0, 0))
+    stage.wire.writes.length = 0
+    stage.wire.give(half)
+    expect(stage.wire.written).toEqual(credit(initialWindowBytes / 2 + initialWindowBytes))
+  })
+
+  test('bytes that a destroyed stream held may be held by others', () => {
+    const stage = new Stage('server', { maxBufferedBytes: 10 })
+    for (const id of [1, 3, 5]) {
+      stage.open(id)
+      const stream = stage.streams.at(-1)!
+      stream.pause()
+      stage.wire.give(data(id, '0123456789'))
+      expect(stage.session.streamCount).toBe(1)
+      stream.destroy()
+    }
   })
 
   test('stay where one stream, or all together, have what they may have', () => {

@@ -36,6 +36,17 @@ async function turn(): Promise<void> {
   for (let n = 0; n < 4; n += 1) await Promise.resolve()
 }
 
+/** What the wire was given from now on, not copied. */
+function keepReferences(wire: ScriptedWire): Buffer[] {
+  const kept: Buffer[] = []
+  const write = wire.write.bind(wire)
+  wire.write = (bytes) => {
+    if (typeof bytes !== 'string') kept.push(bytes)
+    return write(bytes)
+  }
+  return kept
+}
+
 function data(length: number): Buffer {
   return encodeHeader(frameWord(frameType.data, 0), 1, length)
 }
@@ -137,6 +148,18 @@ describe('writing', () => {
     expect(stream.uncork()).toBe(true)
   })
 
+  test('what was written before cork in the same turn takes nothing corked with it', async () => {
+    const { wire, stream } = await openStream()
+    stream.write('before ')
+    stream.cork()
+    stream.write('after')
+    await turn()
+    expect(wire.written.includes('after')).toBe(false)
+    stream.uncork()
+    await turn()
+    expect(wire.written).toEqual(Buffer.concat([data(12), Buffer.from('before after')]))
+  })
+
   test('end while corked sends all, then FIN', async () => {
     const { wire, stream } = await openStream()
     stream.cork()
@@ -153,6 +176,50 @@ describe('writing', () => {
     expect(stream.write('late')).toBe(true)
     await turn()
     expect(wire.written).toEqual(fin)
+  })
+
+  test('a batch is limited, so that what comes later need not wait for all bulk', async () => {
+    const { wire, session, stream } = await openStream()
+    const other = session.open()
+    wire.isWritable = false
+    stream.write('x')
+    await turn()
+    stream.write(Buffer.alloc(initialWindowBytes - 1))
+    other.write(Buffer.alloc(initialWindowBytes))
+    wire.writes.length = 0
+    session.onDrain()
+    expect(wire.written.length).toBeGreaterThan(262_144)
+    expect(wire.written.length).toBeLessThan(262_144 + 2 * 16_384)
+  })
+
+  test('bytes that a blocked wire has not taken stay as they are, whatever other sessions send', async () => {
+    const first = await openStream()
+    const second = await openStream()
+    const kept = keepReferences(first.wire)
+    first.wire.isWritable = false
+    first.stream.write('first')
+    await turn()
+    second.stream.write('second, and a little longer')
+    await turn()
+    expect(Buffer.concat(kept)).toEqual(Buffer.concat([data(5), Buffer.from('first')]))
+  })
+
+  test('a session that runs inside the write of another leaves its bytes alone', async () => {
+    const first = await openStream()
+    const second = await openStream()
+    const kept = [keepReferences(first.wire), keepReferences(second.wire)]
+    second.wire.isWritable = false
+    first.wire.onWrite = () => {
+      first.wire.onWrite = () => undefined
+      second.stream.write(Buffer.alloc(20_000, 2))
+    }
+    first.stream.write(Buffer.alloc(20_000, 1))
+    const third = await openStream()
+    third.stream.write('third')
+    await turn()
+    expect(kept.map((writes) => Buffer.concat(writes))).toEqual(
+      [1, 2].map((fill) => Buffer.concat([data(20_000), Buffer.alloc(20_000, fill)])),
+    )
   })
 
   test('a bulk stream and small ones take turns', async () => {
