@@ -6,7 +6,7 @@ const suite = (
   name: string,
   include: string[],
   testTimeout: number,
-  more: { fileParallelism?: boolean } = {},
+  more: { fileParallelism?: boolean; maxConcurrency?: number } = {},
 ) => ({
   extends: true as const,
   test: { name, include, testTimeout, hookTimeout: Math.max(30_000, testTimeout), ...more },
@@ -25,7 +25,7 @@ export default defineConfig({
       suite('conformance', ['test/conformance/**/*.test.ts'], 30_000),
       suite('integration', ['test/integration/**/*.test.ts'], 30_000),
       suite('load', ['test/load/**/*.test.ts'], 120_000),
-      suite('faults', ['test/faults/**/*.test.ts'], 120_000, { fileParallelism: false }),
+      suite('faults', ['test/faults/**/*.test.ts'], 120_000, { fileParallelism: false, maxConcurrency: 16 }),
       suite('proxies', ['test/proxies/**/*.test.ts'], 60_000),
       suite('browser', ['test/browser/**/*.test.ts'], 120_000),
     ],

@@ -5,6 +5,7 @@ import {
   formatProblems,
   readEnvironment,
   readStateDir,
+  type ConfigProblem,
   type ControlReply,
 } from '../gateway/index.ts'
 import { printError } from './output.ts'
@@ -15,7 +16,17 @@ const notRunningStatus = 3
 export function connectToGateway(): ControlClient {
   const stateDir = readStateDir(readEnvironment())
   if (stateDir.kind === 'ok') return new ControlClient(stateDir.path)
-  throw new HarpError('CONFIG_INVALID', formatProblems(stateDir.problems).join('\n'))
+  throw configurationError(stateDir.problems)
+}
+
+/** Its text goes behind `ERROR: `, where other lines have their own. */
+export function configurationError(problems: readonly ConfigProblem[]): HarpError {
+  return new HarpError(
+    'CONFIG_INVALID',
+    formatProblems(problems)
+      .join('\n')
+      .replace(/^ERROR: /, ''),
+  )
 }
 
 /** What was asked for; null: why not is printed, and the exit status is set. */

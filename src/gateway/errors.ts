@@ -67,6 +67,10 @@ export const gatewayErrors = {
     summary: 'The tunnel is open, but its client opened no connection for the request in time.',
     fix: "Look at the client's log (frpc): it is overloaded, or its link is very slow or dead.",
   },
+  ENGINE_PORT_FORBIDDEN: {
+    summary: 'An app claims the port of a Docker engine as its own address; it is not served there.',
+    fix: 'Give the app another port in Nextcloud, 23000-23999 behind a tunnel.',
+  },
   ROUTE_PATTERN_INVALID: {
     summary: 'A route of the ExApp has a pattern that is not a regular expression; the route is skipped.',
     fix: "Report it to the app's author: the pattern is in the app's info.xml.",
@@ -133,7 +137,7 @@ export const gatewayErrors = {
   FRP_CERT_UNUSABLE: {
     summary:
       'A file of the tunnel certificates cannot be read, or is not the certificate or key it should be.',
-    fix: 'Put the right file back, readable for the gateway. It is picked up without a restart.',
+    fix: 'Put the right file back, readable for the gateway; it is picked up without a restart. A command reads it as the user of the gateway, or as root.',
   },
   FRP_CERT_MISSING: {
     summary: 'A tunnel certificate or key is missing and cannot be made from the files that are there.',
@@ -158,12 +162,34 @@ export const gatewayErrors = {
   },
   HOLDERS_UNUSABLE: {
     summary: 'The list of who holds which tunnel certificate cannot be read.',
-    fix: 'Nothing, if the gateway has begun a new one: it fills as tunnels connect. Else move certificate-holders.json away.',
+    fix: 'Run the command as the user of the gateway, or as root. If the list is damaged, restart the gateway: it begins a new one, which fills as tunnels connect.',
   },
   FRP_CERT_RENEWAL_REFUSED: {
     summary:
       'The step of the renewal would cut tunnels off, or does not apply to the certificates as they are.',
-    fix: '`harp certs status` shows how things are. Bring the new files to those listed first, or use --force.',
+    fix: '`harp certs status` shows how things are; `harp certs renew` begins a renewal, or completes one that was interrupted.',
+  },
+  ENGINE_UNREACHABLE: {
+    summary:
+      'No connection to a Docker engine: it does not run, its socket may not be opened, or its tunnel is down.',
+    fix: 'For port 24000 look at the socket of this machine (HARP_DOCKER_SOCKET, and who may open it), for others at `harp tunnels`; check that the engine runs.',
+  },
+  ENGINE_TIMEOUT: {
+    summary: 'A Docker engine did not answer in time.',
+    fix: 'Look for a full disk or much load on its machine, and at the link to it; then try again.',
+  },
+  ENGINE_BUSY: {
+    summary:
+      'More calls to one Docker engine at once than the gateway makes, and those before did not end in time.',
+    fix: 'Wait for running installations; where there are none, the engine hangs: restart it.',
+  },
+  ENGINE_BAD_ANSWER: {
+    summary: 'What answers is no Docker engine, or its answer broke off.',
+    fix: 'Check what listens behind the engine port, and the log of the engine for a restart.',
+  },
+  ENGINE_ANSWER_TOO_LARGE: {
+    summary: 'An answer of a Docker engine is larger than any that is needed.',
+    fix: 'Check what listens behind the engine port; if it is a Docker engine, report this.',
   },
 } as const satisfies Readonly<Record<string, ErrorEntry>>
 

@@ -1,17 +1,23 @@
+import type { X509Certificate } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import type { DeadlineSweeper } from '../base/deadlines.ts'
+import { HarpError } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Metrics } from '../base/metrics.ts'
 import type { Dialer } from '../net/wire.ts'
 import type { BruteForce } from './access/brute-force.ts'
 import type { AppLookup } from './access/decision.ts'
 import { daysLeft } from './certificates/expiry.ts'
-import { FrpCertificates } from './certificates/frp-certificates.ts'
+import { FrpCertificates, type FrpBundle, type FrpClientFiles } from './certificates/frp-certificates.ts'
+import { FrpDirectory } from './certificates/frp-directory.ts'
+import { attempt } from './certificates/frp-files.ts'
 import { CertificateHolders, heldCertificate } from './certificates/holders.ts'
 import { makeThrowAwayTls } from './certificates/issue.ts'
 import type { GatewayConfig } from './config/config.ts'
 import { TokenStore } from './tokens/token-store.ts'
+import type { TunnelTls } from './tunnels/front-door.ts'
 import type { FrpProxy } from './tunnels/proxy-registry.ts'
+import { kindOfPort } from './tunnels/tunnel-ports.ts'
 import { Tunnels } from './tunnels/tunnels.ts'
 import type { TunnelOverview } from './tunnels/tunnel-status.ts'
 
@@ -49,12 +55,12 @@ export class GatewayTunnels {
       validityDays: config.frpCertValidityDays,
       clock,
       log: log.child('certificates'),
-      onChange: (bundle) => this.#tunnels.useTls(bundle),
+      onChange: (bundle, before) => this.#useBundle(bundle, before),
     })
     this.#tunnels = new Tunnels({
       ...options,
       tokens: this.tokens,
-      makeThrowAwayTls: () => makeThrowAwayTls(clock.wall()),
+      makeUnverifiedTls: () => unverifiedTls(certsDir, clock.wall()),
       log: log.child('tunnels'),
       onOpened: (proxy) => this.#recordHolder(proxy),
       onReleased: (proxy) => {
@@ -74,9 +80,14 @@ export class GatewayTunnels {
     }
   }
 
-  /** Leads what a tunnel serves into it, and everything else to `direct`. */
-  dialer(direct: Dialer): Dialer {
-    return this.#tunnels.dialer(direct)
+  /** For apps: leads what a tunnel serves into it, and everything else to `direct`. */
+  appDialer(direct: Dialer): Dialer {
+    return this.#tunnels.appDialer(direct)
+  }
+
+  /** For allowed Docker calls. */
+  engineDialer(direct: Dialer): Dialer {
+    return this.#tunnels.engineDialer(direct)
   }
 
   /** Rejects with LISTEN_FAILED, or FRP_CERT_… where there is no certificate to serve with; call `stop` then too. */
@@ -88,12 +99,22 @@ export class GatewayTunnels {
     this.#recording.unref()
   }
 
+  /** No new clients; the tunnels there are stay until `stop`. */
+  drain(): void {
+    this.#tunnels.drain()
+  }
+
   /** Resolves when all there is to keep is on the disk. */
   async stop(): Promise<void> {
     clearInterval(this.#recording)
     this.#tunnels.stop()
     this.#certificates.stop()
     await Promise.all([this.#holders.stop(), this.tokens.close()])
+  }
+
+  /** For the tunnel of a new app; null: tunnels are without TLS. Throws a HarpError FRP_CERT_… if they cannot be used. */
+  clientFiles(): FrpClientFiles | null {
+    return this.#certificates.clientFiles()
   }
 
   /** SIGHUP: reads the certificates again. */
@@ -110,6 +131,25 @@ export class GatewayTunnels {
     return this.#tunnels.overview()
   }
 
+  /** Where there is an engine, or ever was one as far as is remembered: a socket of this machine or a tunnel. */
+  get engines(): ReadonlyMap<number, 'socket' | 'tunnel'> {
+    const remembered = this.#holders.ports.filter((port) => kindOfPort(port) === 'engine')
+    return new Map([...remembered.map((port) => [port, 'tunnel'] as const), ...this.#tunnels.engines])
+  }
+
+  /** A CA that is dropped takes its tunnels along: whoever was to be cut off is, and a stolen key is of no more use. */
+  #useBundle(bundle: FrpBundle, before: FrpBundle | null): void {
+    this.#tunnels.useTls(bundle)
+    const dropped = (before?.ca ?? []).filter((each) => !bundle.ca.includes(each))
+    if (dropped.length === 0) return
+    const isOf = (certificate: X509Certificate, authorities: readonly string[]): boolean =>
+      heldCertificate(certificate, authorities).issuerFingerprint !== null
+    this.#tunnels.endWhere(
+      (certificate) => isOf(certificate, dropped) && !isOf(certificate, bundle.ca),
+      'the CA of its certificate is not accepted any more',
+    )
+  }
+
   #recordHolders(): void {
     for (const proxy of this.#tunnels.open) this.#recordHolder(proxy)
   }
@@ -121,4 +161,13 @@ export class GatewayTunnels {
     const authorities = this.#certificates.bundle?.ca ?? []
     this.#holders.record({ name, port, address, certificate: heldCertificate(certificate, authorities) })
   }
+}
+
+/**
+ * Where TLS is off a client may still want it. One that was deployed while it was on verifies our certificate, so the
+ * one that is still there is shown; any other gets one that proves nothing.
+ */
+async function unverifiedTls(certsDir: string, now: number): Promise<TunnelTls> {
+  const server = attempt(() => new FrpDirectory(certsDir).read().pair('server'))
+  return server instanceof HarpError ? makeThrowAwayTls(now) : { cert: server.pem, key: server.key, ca: [] }
 }

@@ -6,12 +6,19 @@ import type { Logger } from '../base/logger.ts'
 import { Metrics } from '../base/metrics.ts'
 import { formatHostPort, type HostPort } from '../net/address.ts'
 import { BruteForce } from './access/brute-force.ts'
+import type { ExAppRecord } from './access/exapp-record.ts'
 import { Operations } from './admin/operations.ts'
 import { Admission } from './admission.ts'
 import type { GatewayConfig } from './config/config.ts'
 import { ControlApi } from './control/control-api.ts'
 import { controlRoutes } from './control/control-routes.ts'
 import { Diagnostics } from './control/diagnostics.ts'
+import { dockerRoutes } from './docker/docker-routes.ts'
+import { Engines } from './engine/engines.ts'
+import { PassThrough } from './engine/pass-through.ts'
+import { Cluster } from './kubernetes/cluster.ts'
+import { KubernetesDirectory } from './kubernetes/kubernetes-directory.ts'
+import { kubernetesRoutes } from './kubernetes/kubernetes-routes.ts'
 import { AppDirectory } from './nextcloud/app-directory.ts'
 import { NextcloudClient, nextcloudClientDefaults } from './nextcloud/nextcloud-client.ts'
 import { SessionDirectory } from './nextcloud/session-directory.ts'
@@ -46,6 +53,8 @@ const evictEveryMs = 5_000
 const tunnelAddress = '127.0.0.1'
 /** Deadlines are late by at most this, or a quarter of the shortest timeout. */
 const maxSweepMs = 1_000
+/** Nextcloud waits 3 s for an engine's ping; one that takes longer to connect is not there. */
+const maxEngineConnectMs = 2_500
 
 /**
  * The composition root: every part is made here, given what it needs, started in order and stopped in
@@ -63,12 +72,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const nextcloud = new NextcloudClient({ ...nextcloudClientDefaults, baseUrl: config.nextcloudUrl })
   const bruteForce = new BruteForce({ ...config.bans, maxAddresses: maxBannedAddresses, clock })
   const { sharedKey } = config
+  const cluster = new Cluster({ config: config.kubernetes, isEnabled: config.kubernetesEnabled, clock })
+  const kubernetes = new KubernetesDirectory(cluster, log.child('kubernetes'))
+  const locate = (record: ExAppRecord): Promise<ExAppRecord> => kubernetes.relocate(record)
   const apps = new AppDirectory({
     nextcloud,
     sharedKey,
     recordTtlMs: config.recordTtlMs,
     clock,
     log: log.child('apps'),
+    ...(config.kubernetesEnabled ? { locate } : {}),
     onRecord: (record) => tunnels.recheck(record.appId, record.port),
   })
   const sessions = new SessionDirectory({
@@ -88,13 +101,23 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     metrics,
     log,
     // Its client waits for its connections to end before it stops.
-    onReleased: (port) => pool.closeIdle({ address: tunnelAddress, port }),
+    onReleased: (port) => {
+      pool.closeIdle({ address: tunnelAddress, port })
+      engines.changed(port)
+    },
   })
   const pool: UpstreamPool = new UpstreamPool({
-    dialer: tunnels.dialer(socketDialer),
+    dialer: tunnels.appDialer(socketDialer),
     connectTimeoutMs: timeouts.connectMs,
     clock,
     sweeper,
+  })
+  const engines: Engines = new Engines({
+    dialer: tunnels.engineDialer(socketDialer),
+    connectTimeoutMs: Math.min(timeouts.connectMs, maxEngineConnectMs),
+    clock,
+    sweeper,
+    known: () => tunnels.engines,
   })
   const admission = new Admission({
     sharedKey,
@@ -106,15 +129,26 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     resolver,
   })
   const control = new ControlApi(
-    controlRoutes({
-      apps,
-      kubernetesEnabled: config.kubernetesEnabled,
-      kubernetesApiServer: config.kubernetes.apiServer?.href.replace(/\/$/, '') ?? '',
-      version: options.version,
-      log: log.child('control'),
-    }),
+    [
+      ...controlRoutes({ apps, cluster, locate, version: options.version, log: log.child('control') }),
+      ...dockerRoutes({
+        engines,
+        certificates: () => tunnels.clientFiles(),
+        config,
+        tokens: tunnels.tokens,
+        clock,
+        log: log.child('docker'),
+      }),
+      ...kubernetesRoutes({ cluster, apps, clock, log: log.child('kubernetes') }),
+    ],
     log.child('control'),
   )
+  const forward = {
+    clock,
+    sweeper,
+    serverTimeoutMs: timeouts.serverMs,
+    tunnelTimeoutMs: timeouts.tunnelMs,
+  }
   const instance = randomUUID()
   const handler = new RequestHandler({
     admission,
@@ -129,7 +163,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       isBanned: (address) => bruteForce.isBanned(address),
       clock,
     }),
-    forward: { pool, clock, sweeper, serverTimeoutMs: timeouts.serverMs, tunnelTimeoutMs: timeouts.tunnelMs },
+    forward: { ...forward, pool },
+    passThrough: new PassThrough({ engines, forward, answersPing: config.kubernetesEnabled }),
     events: new RequestEvents(metrics, log.child('access')),
     clock,
     log,
@@ -198,10 +233,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     operations.stop()
     certificate.stop()
     listeners.destroy()
+    engines.stop()
     pool.stop()
     const tunnelsStopped = tunnels.stop()
     sweeper.stop()
     nextcloud.close()
+    cluster.close()
     metrics.stop()
     await tunnelsStopped
   }
@@ -220,6 +257,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let stopping: Promise<void> | null = null
   const stop = async (): Promise<void> => {
     log.info({ connections: listeners.openConnections }, 'gateway stopping')
+    tunnels.drain()
     await listeners.drain(timeouts.drainMs)
     await release()
     log.info({}, 'gateway stopped')

@@ -9,8 +9,9 @@ import type { Admission, Admitted } from './admission.ts'
 import { collectBody } from './control/collect-body.ts'
 import type { ControlApi } from './control/control-api.ts'
 import type { Diagnostics } from './control/diagnostics.ts'
+import { SlowAnswer } from './control/slow-answer.ts'
+import type { PassThrough } from './engine/pass-through.ts'
 import type { AppDirectory } from './nextcloud/app-directory.ts'
-import { engineRequestHead } from './proxy/engine-request.ts'
 import { ForwardExchange, type ForwardContext } from './proxy/forward-exchange.ts'
 import type { FrontStream } from './proxy/front-stream.ts'
 import { plainText, refusals, stockPages, type LocalResponse } from './proxy/local-response.ts'
@@ -28,6 +29,7 @@ export interface RequestHandlerOptions {
   readonly control: ControlApi
   readonly diagnostics: Diagnostics
   readonly forward: ForwardContext
+  readonly passThrough: PassThrough
   readonly events: RequestEvents
   readonly clock: Clock
   readonly log: Logger
@@ -37,8 +39,6 @@ export interface RequestHandlerOptions {
 }
 
 const relocateTimeoutMs = 2_000
-/** Tunnels are known by their ports on loopback, whether anything listens there or not. */
-const engineAddress = '127.0.0.1'
 
 /** One request as it came in. */
 interface Arrived {
@@ -124,6 +124,7 @@ export class RequestHandler {
       case 'route-denied':
       case 'route-budget':
         return refusals[403]
+      case 'app-at-engine':
       case 'engine-port-forbidden':
       case 'engine-forbidden':
         return stockPages[403]
@@ -151,18 +152,29 @@ export class RequestHandler {
   }
 
   async #control(arrived: Arrived, admitted: Admitted, path: string): Promise<void> {
-    const { front, head } = arrived
+    const { front, head, fields } = arrived
     const { client } = admitted
     const onEnd = (status: number): void =>
       this.#end(arrived, admitted, status === 0 ? 'client-gone' : 'answered', status)
     if (this.#options.diagnostics.handle({ front, head, client, path, onEnd })) return
+    const leaving = new AbortController()
+    const answer = new SlowAnswer(front)
+    const onGone = (): void => {
+      answer.stop()
+      leaving.abort()
+    }
     const response = await this.#options.control.handle({
       method: head.method,
       path,
-      body: (maxBytes) => collectBody(front, maxBytes),
+      body: (maxBytes) => collectBody(front, maxBytes, onGone),
+      call: {
+        enginePort: fields.enginePort,
+        signal: leaving.signal,
+        keepOpen: () => answer.keepOpen(),
+      },
     })
-    front.respond(response)
-    this.#end(arrived, admitted, 'answered', response.status)
+    answer.respond(response)
+    this.#end(arrived, admitted, leaving.signal.aborted ? 'client-gone' : 'answered', response.status)
   }
 
   #forward(arrived: Arrived, admitted: Admitted, decision: Forward): void {
@@ -191,17 +203,13 @@ export class RequestHandler {
   /** An allowed Docker call, to the engine behind a port: through its tunnel, or the socket of this machine. */
   #engine(arrived: Arrived, admitted: Admitted, call: EngineCall): void {
     const { front, head } = arrived
-    const target = { address: engineAddress, port: call.port }
-    new ForwardExchange(this.#options.forward, front, {
+    void this.#options.passThrough.start({
+      front,
       head,
-      upstreamHead: engineRequestHead(head, call.path, admitted.query),
-      wantsUpgrade: false,
-      target,
-      relocate: async () => target,
-      onStatus: () => {},
+      call,
+      query: admitted.query,
       onDone: (outcome, status) => this.#end(arrived, admitted, outcome, status),
-      onTunnel: () => tunnelEnd(this.#options, arrived, admitted),
-    }).start()
+    })
   }
 
   /** Asks again where the app is: its container may have been recreated with another address (W22). */

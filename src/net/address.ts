@@ -24,6 +24,12 @@ function parseAddress(text: string): Address | undefined {
   return ipaddr.process(text)
 }
 
+/** Loopback, and the addresses that stand for "any of mine": connecting to them stays on this machine. */
+export function isThisMachine(address: string): boolean {
+  const canonical = canonicalAddress(address) ?? ''
+  return canonical.startsWith('127.') || ['0.0.0.0', '::', '::1'].includes(canonical)
+}
+
 /** Also takes what proxies write into X-Forwarded-For: `ip:port`, `[ipv6]`, `[ipv6]:port`. */
 export function canonicalForwardedAddress(text: string): string | undefined {
   const plain = canonicalAddress(text)

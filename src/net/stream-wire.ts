@@ -73,7 +73,7 @@ export class StreamWire implements Wire {
     }
     stream.write(data, this.#onWritten)
     if (isTaken) return this.#mayGoOn()
-    this.#isBlocked = stream.writableLength > 0
+    if (stream.writableLength > 0) this.#isBlocked = true
     return !this.#isBlocked
   }
 
@@ -110,10 +110,9 @@ export class StreamWire implements Wire {
     this.#stream.resume()
   }
 
-  /** What waits is the stream's own copy, so only its amount matters. */
+  /** What waits is the stream's own copy, so only its amount matters; who was told to stop still hears of the drain. */
   #mayGoOn(): boolean {
-    const mayGoOn = this.#stream.writableLength < this.#stream.writableHighWaterMark
-    this.#isBlocked = !mayGoOn
-    return mayGoOn
+    if (this.#stream.writableLength >= this.#stream.writableHighWaterMark) this.#isBlocked = true
+    return !this.#isBlocked
   }
 }

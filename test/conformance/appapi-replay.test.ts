@@ -1,35 +1,41 @@
 /**
  * Replays what a real Nextcloud with AppAPI 32, 33 and 34 sent, in order, against our gateway. Requests that this
- * gateway serves must get the recorded status; requests to an engine must get 501 with a text, and count as
- * pending. The one request with a wrong key must get 401 (the recorder had answered everything).
+ * gateway serves must get the recorded status, from the engine's own API too, which a stand-in engine answers as
+ * recorded, and Kubernetes by a simulated cluster; `/docker` must get 501 with a text, and counts as pending. The one
+ * request with a wrong key must get 401 (the recorder had answered everything).
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { FakeExApp } from '../support/fake-exapp.ts'
+import type { FakeExApp } from '../support/fake-exapp.ts'
 import { type FakeAppRecord, FakeNextcloud } from '../support/fake-nextcloud.ts'
 import { GatewayProcess } from '../support/gateway-process.ts'
 import { headerValue, headerValues } from '../support/http1-wire.ts'
+import { KubernetesSimulator } from '../support/kubernetes-simulator.ts'
 import { exchange, type RawResponse } from '../support/raw-http.ts'
+import {
+  isKubernetes,
+  kubernetesProblems,
+  redirectIntoCluster,
+  registeredApp,
+  startExAppAtNodePort,
+} from './kubernetes-replay.ts'
 import {
   loadConversations,
   type RecordedConversation,
   type RecordedRequest,
   redirectTo,
 } from './recorded-conversation.ts'
+import { type EngineAnswer, StandInEngine } from './stand-in-engine.ts'
 
 const key = 'some_very_secure_password'
 const conversations = loadConversations()
-const pendingTarget = /^\/exapps\/app_api\/(?:v\d|docker\/|k8s\/)/
-/** An API server that is not there: nothing of these conversations may need it yet. */
-const kubernetes = {
-  HP_K8S_ENABLED: 'true',
-  HP_K8S_API_SERVER: 'http://127.0.0.1:9',
-  HP_K8S_BEARER_TOKEN: 'unused',
-}
+const pendingTarget = /^\/exapps\/app_api\/docker\//
+const engineTarget = /^\/exapps\/app_api\/v\d/
+const kubernetesTarget = /^\/exapps\/app_api\/k8s\//
 const counts = { passed: 0, pending: 0 }
 let exapp: FakeExApp
 
 beforeAll(async () => {
-  exapp = await FakeExApp.start()
+  exapp = await startExAppAtNodePort()
 })
 afterAll(async () => {
   await exapp.stop()
@@ -42,12 +48,18 @@ test('all seven recorded conversations are there', () => {
   expect(conversations.map((each) => each.requests.length)).toEqual([52, 53, 53, 51, 51, 51, 51])
 })
 
-test.concurrent.each(conversations)(
+test.each(conversations)(
   'AppAPI is served as recorded in $name',
   { timeout: 60_000 },
   async (conversation) => {
     const nextcloud = await FakeNextcloud.start({ key })
-    const environment = { HP_SHARED_KEY: key, ...(isKubernetes(conversation) ? kubernetes : {}) }
+    await using engine = await StandInEngine.startOnSocket(answerAsRecorded(conversation))
+    await using cluster = await KubernetesSimulator.start({ clusterIp: exapp.host })
+    const environment = {
+      HP_SHARED_KEY: key,
+      HARP_DOCKER_SOCKET: engine.path,
+      ...(isKubernetes(conversation) ? cluster.environment : {}),
+    }
     const gateway = await GatewayProcess.start(nextcloud.url, { environment })
     try {
       const replayed = await replay(conversation, gateway, nextcloud)
@@ -56,12 +68,34 @@ test.concurrent.each(conversations)(
       counts.passed += replayed.length - pending
 
       expect(replayed.filter((each) => each.problems.length > 0)).toEqual([])
+      expect(engine.requests.map(({ method, target }) => ({ method, target }))).toEqual(
+        engineCalls(conversation).map(({ method, target }) => ({ method, target: engineTargetOf(target) })),
+      )
     } finally {
       await gateway.stop()
       await nextcloud.stop()
     }
   },
 )
+
+function engineCalls({ requests }: RecordedConversation): RecordedRequest[] {
+  return requests.filter(
+    ({ target, headers }) => engineTarget.test(target) && headerValue(headers, 'harp-shared-key') === key,
+  )
+}
+
+function engineTargetOf(target: string): string {
+  return target.slice('/exapps/app_api'.length)
+}
+
+/** The recorded answers, in their order. */
+function answerAsRecorded(conversation: RecordedConversation): EngineAnswer {
+  const left = engineCalls(conversation)
+  return (_request, response) => {
+    const { answer = { status: 500, body: 'nothing more was recorded' } } = left.shift() ?? {}
+    response.writeHead(answer.status).end(answer.body)
+  }
+}
 
 interface Replayed {
   readonly request: string
@@ -77,7 +111,11 @@ async function replay(
   const replayed: Replayed[] = []
   let known: FakeAppRecord | undefined
   for (const recorded of conversation.requests) {
-    const request = redirectTo(recorded, exapp)
+    const request = isKubernetes(conversation)
+      ? redirectIntoCluster(recorded, exapp)
+      : redirectTo(recorded, exapp)
+    known = registeredApp(recorded) ?? known
+    if (known !== undefined) nextcloud.setApp('bedapp', { record: known })
     const outcome = await exchange(gateway, request)
     const isRightKey = headerValue(recorded.headers, 'harp-shared-key') === key
     const isPending = isRightKey && pendingTarget.test(recorded.target)
@@ -115,6 +153,7 @@ function servedProblems(
   const body = response.body.toString()
   if (recorded.target === '/exapps/app_api/info') return infoProblems(JSON.parse(body), conversation)
   if (recorded.target.startsWith('/exapps/bedapp')) return forwardProblems(recorded)
+  if (kubernetesTarget.test(recorded.target)) return kubernetesProblems(recorded, body, exapp)
   return body === recorded.answer.body ? [] : [`the body ${JSON.stringify(body)}`]
 }
 
@@ -152,8 +191,4 @@ function forwardProblems(recorded: RecordedRequest): string[] {
       : [`the app saw ${name}: ${seen.header(name)}`],
   )
   return seen.method === recorded.method ? problems : [...problems, `the app saw ${seen.method}`]
-}
-
-function isKubernetes(conversation: RecordedConversation): boolean {
-  return conversation.name.includes('k8s')
 }

@@ -6,14 +6,16 @@
  * Starts the stand-in Nextcloud and the stand-in ExApp, says how the gateway must be configured, runs the rows of
  * the default profile over sockets, prints a table and exits 1 when a row fails.
  */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { FakeExApp } from '../support/fake-exapp.ts'
 import { FakeNextcloud } from '../support/fake-nextcloud.ts'
 import { exchange } from '../support/raw-http.ts'
 import { profiles } from './profiles.ts'
-import { allRows, pendingRows } from './rows/all-rows.ts'
+import { allRows } from './rows/all-rows.ts'
 import { type RowResult, runRows } from './run-rows.ts'
-import { Scene } from './scene.ts'
+import { Scene, type TunnelAccess } from './scene.ts'
 
 const help = `Usage: npm run conformance -- --target URL [options]
 
@@ -24,6 +26,8 @@ ExApp listen on 127.0.0.1 of this machine, so the gateway must run here too (or 
   --key TEXT                its shared key (sekret)
   --nextcloud-port N        port of the stand-in Nextcloud (18880)
   --exapp-port N            port of the stand-in ExApp (18881)
+  --frp-port N              its port for tunnels; without it the rows of tunnels and engines are not run
+  --frp-certs DIR           its frp directory (ca.crt, client.crt, client.key); without it tunnels have no TLS
   --blacklist-count N       its HP_BLACKLIST_COUNT (3)
   --session-lifetime S      its HP_SESSION_LIFETIME in seconds (2)
   --rows LIST               only these rows, e.g. 1,21,W6
@@ -38,6 +42,8 @@ const options = {
   key: { type: 'string', default: 'sekret' },
   'nextcloud-port': { type: 'string', default: '18880' },
   'exapp-port': { type: 'string', default: '18881' },
+  'frp-port': { type: 'string' },
+  'frp-certs': { type: 'string' },
   'blacklist-count': { type: 'string', default: String(profiles.default.blacklistCount) },
   'session-lifetime': { type: 'string', default: String(profiles.default.sessionLifetimeMs / 1_000) },
   rows: { type: 'string' },
@@ -94,7 +100,9 @@ async function runAgainst(
       )
       return 1
     }
+    const tunnels = tunnelAccess(target.host, settings)
     const scene = new Scene({
+      ...(tunnels === null ? {} : { tunnels }),
       target,
       key: settings.key,
       blacklistCount: Number(settings['blacklist-count']),
@@ -104,10 +112,13 @@ async function runAgainst(
     })
     const wanted = settings.rows?.split(',')
     const rows = allRows.filter(
-      (row) => row.profile === 'default' && (wanted === undefined || wanted.includes(String(row.row))),
+      (row) =>
+        row.profile === 'default' &&
+        (row.needsTunnels !== true || tunnels !== null) &&
+        (wanted === undefined || wanted.includes(String(row.row))),
     )
     const results = await runRows(rows, scene, Number(settings.concurrency))
-    return report(results, allRows.filter((row) => row.profile !== 'default').length)
+    return report(results, allRows.length - rows.length)
   } catch (error) {
     console.error(`The gateway at ${settings.target} cannot be reached: ${String(error)}`)
     return 1
@@ -123,9 +134,8 @@ function report(results: readonly RowResult[], notRun: number): number {
     if (failure !== undefined) console.log(shorten(failure).replace(/^/gm, '        '))
   }
   const failed = results.filter(({ failure }) => failure !== undefined).length
-  const pending = pendingRows.map(({ row }) => row).join(', ')
   console.log(
-    `\nNot run: ${notRun} rows that need other settings or a gateway of their own; pending rows: ${pending}.`,
+    `\nNot run: ${notRun} rows that were not asked for, or need other settings, a gateway of their own, or --frp-port.`,
   )
   console.log(`${results.length - failed} passed, ${failed} failed`)
   return failed === 0 ? 0 : 1
@@ -144,10 +154,26 @@ function environmentOf(settings: Settings): string {
     ...profiles.default.environment,
     HP_BLACKLIST_COUNT: settings['blacklist-count'],
     HP_SESSION_LIFETIME: settings['session-lifetime'],
+    ...(settings['frp-certs'] === undefined ? { HP_FRP_DISABLE_TLS: 'true' } : {}),
   }
   return Object.entries(variables)
     .map(([name, value]) => `  ${name}=${value}`)
     .join('\n')
+}
+
+function tunnelAccess(host: string, settings: Settings): TunnelAccess | null {
+  const { 'frp-port': port, 'frp-certs': directory } = settings
+  if (port === undefined) return null
+  const server = { host, port: Number(port) }
+  if (directory === undefined) return { server, tls: 'off' }
+  const read = (name: string): string => readFileSync(join(directory, name), 'utf8')
+  const tls = {
+    ca: read('ca.crt'),
+    cert: read('client.crt'),
+    key: read('client.key'),
+    serverName: 'harp.nc',
+  }
+  return { server, tls }
 }
 
 function parseTarget(text: string): { host: string; port: number } | undefined {

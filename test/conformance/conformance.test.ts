@@ -1,13 +1,11 @@
 /** Runs every row of the contract against our own gateway, one gateway per profile. */
-import assert from 'node:assert/strict'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FakeExApp } from '../support/fake-exapp.ts'
 import { FakeNextcloud } from '../support/fake-nextcloud.ts'
 import { GatewayProcess } from '../support/gateway-process.ts'
-import { headerValue } from '../support/http1-wire.ts'
 import { profileNames, profiles, type ProfileName } from './profiles.ts'
 import { timeoutOf } from './row.ts'
-import { allRows, pendingRows } from './rows/all-rows.ts'
+import { allRows } from './rows/all-rows.ts'
 import { runRow } from './run-rows.ts'
 import { Scene } from './scene.ts'
 
@@ -42,7 +40,9 @@ function sceneOf(name: ProfileName): Scene {
   // NOTE: rows of `own` replace the target by a gateway of theirs.
   const target = { host: gateway?.host ?? '127.0.0.1', port: gateway?.port ?? 0 }
   const shared = { target, key, blacklistCount, sessionLifetimeMs, nextcloud, exapp }
-  return new Scene(gateway === undefined ? shared : { ...shared, gateway })
+  if (gateway === undefined) return new Scene(shared)
+  const tunnels = { server: { host: '127.0.0.1', port: gateway.place.ports.frp }, tls: 'off' as const }
+  return new Scene({ ...shared, gateway, tunnels })
 }
 
 describe.each(profileNames)('profile %s', (name) => {
@@ -51,24 +51,6 @@ describe.each(profileNames)('profile %s', (name) => {
       const { failure } = await runRow(row, sceneOf(name))
 
       expect(failure).toBeUndefined()
-    })
-  }
-})
-
-describe('pending rows answer 501 with a text', () => {
-  for (const { row, title, probe } of pendingRows) {
-    if (probe === undefined) continue
-    test.concurrent(`row ${row} (pending): ${title}`, async () => {
-      const scene = sceneOf('default')
-      const headers = [scene.keyed, ['docker-engine-port', '24000'] as const]
-      const outcome = await scene
-        .newClient()
-        .send({ ...probe, headers, ...(probe.method === 'POST' ? { body: '' } : {}) })
-
-      assert.ok(outcome.kind === 'response')
-      expect(outcome.response.status).toBe(501)
-      expect(headerValue(outcome.response.headers, 'content-type')).toMatch(/^text\/plain/)
-      expect(outcome.response.body.length > 20 || probe.method === 'HEAD').toBe(true)
     })
   }
 })

@@ -11,16 +11,11 @@ export interface Row {
   readonly row: number | `${'W' | 'T'}${number}`
   readonly title: string
   readonly profile: ProfileName
+  /** It logs in for a tunnel, so it needs the gateway's tunnel address. */
+  readonly needsTunnels?: true
   /** Where the ordinary deadline of its profile is too short. */
   readonly timeoutMs?: number
   run(scene: Scene): Promise<void>
-}
-
-/** A row whose part of the gateway does not exist yet; `probe` must answer 501 with a text until it does. */
-export interface PendingRow {
-  readonly row: number
-  readonly title: string
-  readonly probe?: { readonly method: string; readonly target: string }
 }
 
 /** Rows of `own` start processes, which a busy machine may take seconds to do. */

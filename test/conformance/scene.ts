@@ -14,6 +14,7 @@ import type {
   FakeUser,
   NextcloudCall,
 } from '../support/fake-nextcloud.ts'
+import type { FrpcOptions } from '../support/frpc-options.ts'
 import type { GatewayProcess } from '../support/gateway-process.ts'
 import { type HeaderLine, headerValues } from '../support/http1-wire.ts'
 import {
@@ -31,9 +32,13 @@ export interface SceneSettings {
   readonly sessionLifetimeMs: number
   readonly nextcloud: FakeNextcloud
   readonly exapp: FakeExApp
+  /** Where and how an frpc reaches the gateway; rows with `needsTunnels` run only where it is known. */
+  readonly tunnels?: TunnelAccess
   /** Present when the gateway is our own child process. */
   readonly gateway?: GatewayProcess
 }
+
+export type TunnelAccess = Pick<FrpcOptions, 'server' | 'tls'>
 
 export interface AppOptions extends Omit<FakeApp, 'record'> {
   readonly routes?: readonly FakeRoute[]
@@ -138,6 +143,11 @@ export class Scene {
     return Object.entries(lines).flatMap(([name, value]): HeaderLine[] =>
       value === null ? [] : [[name, value]],
     )
+  }
+
+  get tunnels(): TunnelAccess {
+    assert.ok(this.settings.tunnels !== undefined, 'this row needs the address for tunnels')
+    return this.settings.tunnels
   }
 
   /** Our own gateway process, for rows that only run against one. */

@@ -9,11 +9,10 @@ import { TunnelStage } from './tunnel-stage.ts'
 /** Serves `GET …?size=` and checks what is posted to it. */
 async function startBulkApp(): Promise<Server & { readonly port: number }> {
   const server = createServer((incoming, response) => {
-    if (incoming.method === 'POST')
-      void check(incoming, Number(incoming.headers['content-length'])).then((verdict) =>
-        response.end(verdict),
-      )
-    else {
+    if (incoming.method === 'POST') {
+      const size = Number(incoming.headers['content-length'])
+      void check(incoming, size).then((verdict) => response.end(verdict))
+    } else {
       const size = Number(new URL(incoming.url ?? '', 'http://x').searchParams.get('size'))
       response.setHeader('content-length', size)
       feed(response, size)
@@ -36,8 +35,10 @@ function feed(to: ServerResponse | ReturnType<typeof request>, sizeBytes: number
 async function check(from: IncomingMessage, sizeBytes: number): Promise<string> {
   const expected = new BulkBytes(sizeBytes)
   for await (const chunk of from) {
-    if (!expected.matches(chunk as Buffer))
-      return `wrong within the ${(chunk as Buffer).length} bytes from ${expected.position}`
+    const { position } = expected
+    if (!expected.matches(chunk as Buffer)) {
+      return `wrong within the ${(chunk as Buffer).length} bytes from ${position}`
+    }
   }
   return expected.isDone ? 'exact' : `short: ${expected.position} bytes`
 }
@@ -90,10 +91,11 @@ test.each([
     const before = await residentBytes(stage.pid)
     let most = before
     let clientMost = 0
-    const sampling = setInterval(async () => {
+    const sample = async (): Promise<void> => {
       most = Math.max(most, await residentBytes(stage.pid))
       if (client !== null) clientMost = Math.max(clientMost, await residentBytes(client.pid))
-    }, 200)
+    }
+    const sampling = setInterval(() => void sample(), 200)
     const startedAt = performance.now()
     const verdict = await move(stage, path, size * mebibyte)
     const seconds = (performance.now() - startedAt) / 1_000

@@ -6,11 +6,14 @@ import type { TunnelStage } from './tunnel-stage.ts'
 
 export async function overview(stage: TunnelStage): Promise<TunnelOverview> {
   const { promise, resolve, reject } = Promise.withResolvers<TunnelOverview>()
-  request({ socketPath: join(stage.place.stateDir, 'harp.sock'), path: '/tunnels' }, (response) => {
-    let text = ''
-    response.setEncoding('utf8').on('data', (part: string) => (text += part))
-    response.once('end', () => resolve(JSON.parse(text) as TunnelOverview)).once('error', reject)
-  })
+  request(
+    { socketPath: join(stage.place.stateDir, 'harp.sock'), path: '/tunnels', agent: false },
+    (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (part: string) => (text += part))
+      response.once('end', () => resolve(JSON.parse(text) as TunnelOverview)).once('error', reject)
+    },
+  )
     .on('error', reject)
     .end()
   return promise

@@ -14,13 +14,18 @@ import { TunnelStage } from './tunnel-stage.ts'
 const timeScale = 0.5
 const firstPort = 23_000
 const backMs = 45_000
+/** With all the room it likes, V8 collects so late that its garbage looks like a leak. */
+const smallHeap = '--max-old-space-size=192 --max-semi-space-size=4'
 
 test.each([
   [1_000, false],
   [200, true],
 ] as const)('%i tunnels reconnect at once (TLS: %s)', async (count, tls) => {
-  await using stage = await TunnelStage.open({ tls, environment: { HP_LOG_LEVEL: 'warning' } })
-  const link = await Link.open({ host: '127.0.0.1', port: stage.place.ports.frp })
+  await using stage = await TunnelStage.open({
+    tls,
+    environment: { HP_LOG_LEVEL: 'warning', NODE_OPTIONS: smallHeap },
+  })
+  const link = await Link.open({ address: '127.0.0.1', port: stage.place.ports.frp })
   stage.own(() => link.close())
   const socketsBefore = await openSockets(stage.pid)
   const paths = Array.from({ length: count }, (_, index) => stage.addApp(`app${index}`, firstPort + index))
@@ -72,11 +77,15 @@ test.each([
   }
   await Promise.all(clients.map((client) => client.stop()))
   await eventually('no tunnel', async () => ((await stage.metric('harp_tunnels')) === 0 ? true : undefined))
-  await untilSockets(stage.pid, socketsBefore + 3)
+  await eventually('no connection', async () =>
+    (await stage.metric('harp_tunnel_connections')) === 0 ? true : undefined,
+  )
+  // Some connections to Nextcloud are kept for a while.
+  await untilSockets(stage.pid, socketsBefore + 32)
   const left = (await residentBytes(stage.pid)) / mebibyte
   console.log(
     `${count} tunnels${tls ? ' with TLS' : ''}; gateway ${fresh.toFixed(0)} MiB at its restart\n  ${figures.join('\n  ')}\n  ${left.toFixed(0)} MiB when all have left`,
   )
   expect(most).toBeLessThan(400 * mebibyte)
-  expect(most - once).toBeLessThan(96 * mebibyte)
+  expect(most - once).toBeLessThan(64 * mebibyte)
 })

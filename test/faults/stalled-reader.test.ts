@@ -72,9 +72,9 @@ async function echo(socket: Socket): Promise<string> {
   }
 }
 
-test.each([1, 100])(`${streams} streams at once beside %i stalled readers`, async (stalledCount) => {
+test.each([1, 16])(`${streams} streams at once beside %i stalled readers`, async (stalledCount) => {
   const stalled = await Promise.all(Array.from({ length: stalledCount }, stalledDownload))
-  await eventually('the stalled ones to stand', () => stillStanding())
+  await eventually('the stalled ones to stand', () => stillStanding(), { timeoutMs: 30_000, everyMs: 250 })
   const expected = createHash('sha256').update(payload).digest('hex')
 
   const sockets = await Promise.all(Array.from({ length: streams }, openEcho))
@@ -106,7 +106,7 @@ test.each([1, 100])(`${streams} streams at once beside %i stalled readers`, asyn
   expect(await stage.isServed(path)).toBe(true)
 })
 
-/** No byte left the app since the last look. */
+/** True if no byte left the app since the last look. */
 let sentBefore = -1
 function stillStanding(): true | undefined {
   const sent = stage.app.requests().reduce((sum, { sentBytes }) => sum + sentBytes, 0)

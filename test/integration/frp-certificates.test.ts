@@ -12,7 +12,7 @@ import { beginRollover, finishRollover } from '../../src/gateway/certificates/ro
 import { makeThrowAwayTls } from '../../src/gateway/certificates/issue.ts'
 import { deadlineIn, within } from '../support/deadline.ts'
 import { CertsDir, makeFrpSet, pick, type FrpSet } from '../support/frp-certificate-set.ts'
-import { HarpProcess } from '../support/gateway-process.ts'
+import { HarpProcess, type ProgramExit } from '../support/gateway-process.ts'
 import { isCommandInstalled, realPart } from '../support/real-parts.ts'
 
 const openssl = realPart('openssl', () => isCommandInstalled('openssl'))
@@ -303,17 +303,43 @@ async function connect(bundle: FrpBundle, files: FrpClientFiles, maxVersion: tls
   return { greeting: await greet(server, files, maxVersion), held }
 }
 
+async function certs(place: CertsDir, ...args: string[]): Promise<ProgramExit> {
+  const environment = { HARP_CERTS_DIR: place.path, HARP_STATE_DIR: place.path, HOME: place.path }
+  const program = new HarpProcess(['certs', ...args], environment)
+  try {
+    return await program.waitForExit(20_000)
+  } finally {
+    await program.stop(1_000)
+  }
+}
+
+test('a renewal is not finished where it is not known who has connected', async () => {
+  using place = new CertsDir(set)
+  await beginRollover({ directory: place.directory, now: Date.now(), validityDays: 5000, holders: [] })
+  const before = place.read()
+
+  const refused = await certs(place, 'renew', '--finish')
+
+  expect(refused.code).toBe(1)
+  expect(refused.stderr).toMatch(/certificate-holders\.json names nobody.*Fix: .*HARP_STATE_DIR.*--force/)
+  expect(place.read()).toEqual(before)
+  expect((await certs(place, 'renew', '--finish', '--force')).code).toBe(0)
+})
+
+test('a damaged list of holders is named, and hides no certificate', async () => {
+  using place = new CertsDir(set)
+  writeFileSync(join(place.path, 'certificate-holders.json'), 'x')
+
+  const status = await certs(place, 'status')
+
+  expect(status.code).toBe(1)
+  expect(status.stdout).toMatch(/^server +CN=harp\.nc /m)
+  expect(status.stderr).toMatch(/certificate-holders\.json is damaged.*HOLDERS_UNUSABLE/)
+})
+
 test('`harp certs` shows, renews and finishes', async () => {
   using place = new CertsDir(set)
-  const environment = { HARP_CERTS_DIR: place.path, HARP_STATE_DIR: place.path, HOME: place.path }
-  const harp = async (...args: string[]) => {
-    const program = new HarpProcess(['certs', ...args], environment)
-    try {
-      return await program.waitForExit(20_000)
-    } finally {
-      await program.stop(1_000)
-    }
-  }
+  const harp = (...args: string[]): Promise<ProgramExit> => certs(place, ...args)
   const certificate = {
     fingerprint256: 'AB:'.repeat(31) + 'AB',
     serialNumber: '01',

@@ -89,10 +89,12 @@ describe('with a gateway', () => {
       stdout: `Token ${id} of app foo is revoked; its tunnels end now.\n`,
     })
     expect(await listIds(environment)).toEqual([])
-    expect(await harp(['token', 'revoke', id], environment)).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('harp token list'),
-    })
+    for (const wrong of [id, '', '../status']) {
+      expect(await harp(['token', 'revoke', wrong], environment)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('harp token list'),
+      })
+    }
   })
 
   test('--json has everything of a token for an engine', async () => {

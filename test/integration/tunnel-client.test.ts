@@ -632,13 +632,15 @@ test('harp tunnel serves until SIGTERM, and exits 0', async () => {
 })
 
 test('harp tunnel exits 1 with the reason when the first login fails', async () => {
-  const frps = await startFrps({ answerLogin: () => 'this key is wrong' })
+  const frps = await startFrps({ answerLogin: () => '\u001B[2Jthis key\nis wrong' })
   const file = join(directory, 'refused.toml')
   writeFileSync(file, configText(frps.port, { loginFailExit: true }))
 
   const exit = await run(['tunnel', '-c', file])
 
   expect(exit).toMatchObject({ code: 1, stderr: expect.stringContaining('this key is wrong') })
+  // What a server says draws nothing on the terminal.
+  expect(exit.stderr).not.toContain('\u001B')
 })
 
 test('harp tunnel --check names every problem, or what is in effect', async () => {

@@ -2,7 +2,6 @@ import { HarpError } from '../../base/errors.ts'
 import {
   beginRollover,
   finishRollover,
-  formatProblems,
   FrpDirectory,
   holderFilePath,
   readCertificatePlace,
@@ -13,10 +12,12 @@ import {
   type CertificateStatus,
 } from '../../gateway/index.ts'
 import { printError, printLine, printTable } from '../output.ts'
+import { configurationError } from '../running-gateway.ts'
 
 interface Place {
   readonly directory: FrpDirectory
-  readonly holders: readonly CertificateHolder[]
+  /** Path of the list of who has connected. */
+  readonly holderFile: string
   readonly validityDays: number
 }
 
@@ -27,16 +28,18 @@ export async function showCertificates(options: { readonly json: boolean }): Pro
     printLine(options.json ? JSON.stringify({ tls: false }) : withoutTls)
     return
   }
-  const { directory, holders } = place
+  const { directory, holderFile } = place
   const files = directory.read()
   if (files.isEmpty && !options.json) {
     printLine(noneYet(directory))
     return
   }
-  const status = readCertificateStatus(files, holders, Date.now())
+  const { holders, problem } = readHolders(holderFile)
+  const read = readCertificateStatus(files, holders, Date.now())
+  const status = problem === null ? read : { ...read, problems: [...read.problems, problem] }
   if (status.problems.length > 0) process.exitCode = 1
   if (options.json) printLine(JSON.stringify(toJson(directory.path, status)))
-  else printStatus(directory.path, status)
+  else printStatus(directory.path, status, holderFile)
 }
 
 export interface RenewOptions {
@@ -57,7 +60,10 @@ export async function renewCertificates({ finish, force, json }: RenewOptions): 
   if (place.directory.read().isEmpty) {
     throw new HarpError('FRP_CERT_RENEWAL_REFUSED', noneYet(place.directory))
   }
-  const options = { ...place, now: Date.now() }
+  const { holders, problem } = readHolders(place.holderFile)
+  if (problem !== null) throw problem
+  if (finish && !force && holders.length === 0) throw nobodyKnown(place)
+  const options = { ...place, holders, now: Date.now() }
   const done = finish
     ? await finishRollover({ ...options, force })
     : { kind: 'begun' as const, ...(await beginRollover(options)) }
@@ -67,7 +73,7 @@ export async function renewCertificates({ finish, force, json }: RenewOptions): 
     return
   }
   const path = place.directory.path
-  if (done.kind === 'begun') printBegun(path, done)
+  if (done.kind === 'begun') printBegun(path, done, place.holderFile)
   else if (done.kind === 'finished') printFinished(path, done)
   else {
     printError('ERROR: nothing was changed: these connected in the last 30 days, and still have old files:')
@@ -82,19 +88,38 @@ function noneYet({ path }: FrpDirectory): string {
   return `There are no certificates in ${path}: a gateway makes them when it starts.`
 }
 
+/** With the state directory of another user, everybody would be cut off unasked. */
+function nobodyKnown({ holderFile }: Place): HarpError {
+  const what = `${holderFile} names nobody who has connected: it is not known who would be cut off`
+  const fix = "Give this command the gateway's HARP_STATE_DIR; if there are no tunnels yet, use --force"
+  return new HarpError('FRP_CERT_RENEWAL_REFUSED', what, { fix })
+}
+
 /** null: without TLS. */
 function findPlace(toMake: boolean): Place | null {
   const answer = readCertificatePlace(readEnvironment(), toMake)
   if (answer.kind === 'wrong') {
-    throw new HarpError('CONFIG_INVALID', formatProblems(answer.problems).join('\n'))
+    throw configurationError(answer.problems)
   }
   const { certsDir, stateDir, tls, validityDays } = answer.place
   if (!tls) return null
-  const holders = readHolderFile(holderFilePath(stateDir))
-  return { directory: new FrpDirectory(certsDir), holders, validityDays }
+  return { directory: new FrpDirectory(certsDir), holderFile: holderFilePath(stateDir), validityDays }
 }
 
-function printStatus(path: string, status: CertificateStatus): void {
+/** A list that cannot be read does not hide the certificates. */
+function readHolders(path: string): {
+  readonly holders: readonly CertificateHolder[]
+  readonly problem: HarpError | null
+} {
+  try {
+    return { holders: readHolderFile(path), problem: null }
+  } catch (error) {
+    if (error instanceof HarpError) return { holders: [], problem: error }
+    throw error
+  }
+}
+
+function printStatus(path: string, status: CertificateStatus, holderFile: string): void {
   printLine(path)
   printTable([
     ['CERTIFICATE', 'SUBJECT', 'FROM', 'UNTIL', 'DAYS LEFT', 'SHA-256'],
@@ -112,8 +137,9 @@ function printStatus(path: string, status: CertificateStatus): void {
     printLine('A renewal is under way: both CAs are accepted until `harp certs renew --finish`.')
   }
   printLine('')
-  if (status.holders.length === 0) printLine('No app or engine has connected with a certificate yet.')
-  else printHolders(status.holders)
+  if (status.holders.length === 0) {
+    printLine(`No app or engine has connected with a certificate yet (${holderFile}).`)
+  } else printHolders(status.holders)
 }
 
 function printHolders(holders: readonly (CertificateHolder & { readonly state?: string })[]): void {
@@ -129,6 +155,7 @@ function printHolders(holders: readonly (CertificateHolder & { readonly state?: 
 function printBegun(
   path: string,
   { isNew, waiting, kept }: { isNew: boolean; waiting: readonly CertificateHolder[]; kept: string | null },
+  holderFile: string,
 ): void {
   printLine(
     isNew
@@ -140,7 +167,7 @@ function printBegun(
   printLine('')
   const engines = waiting.filter(({ port }) => kindOf(port) === 'engine')
   const apps = waiting.filter(({ port }) => kindOf(port) === 'app')
-  if (waiting.length === 0) printLine('Nobody is known to have old files.')
+  if (waiting.length === 0) printLine(`Nobody is known to have old files (${holderFile}).`)
   else {
     printLine('These have old files:')
     printHolders(waiting)

@@ -4,7 +4,7 @@ import { createLogger, type Logger } from '../../base/logger.ts'
 import { startDemo, type DemoGateway, type DemoGatewaySettings } from '../../demo/demo.ts'
 import { ControlClient, parseConfig, startGateway, systemFiles } from '../../gateway/index.ts'
 import { parseHostPort } from '../../net/address.ts'
-import { printLine } from '../output.ts'
+import { printError, printLine } from '../output.ts'
 import { openDemoTunnel, valueOf } from './demo-tunnel.ts'
 
 export interface DemoCommandOptions {
@@ -12,19 +12,24 @@ export interface DemoCommandOptions {
   readonly version: string
 }
 
+/** Longer than a start takes on most machines. */
+const patienceMs = 1_500
+
 /** `harp demo`: runs until it is interrupted. */
 export async function runDemo(options: DemoCommandOptions): Promise<void> {
+  // An interruption during the start counts too: it is remembered until there is something to stop.
+  const { promise: stopAsked, resolve: askStop } = Promise.withResolvers<undefined>()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => askStop(undefined))
   const log = createLogger('warn')
   const port = options.port === undefined ? undefined : parsePort(options.port)
+  const patience = setTimeout(() => printError("Making keys for the tunnel's certificates …"), patienceMs)
   const demo = await startDemo({
     log,
     ...(port === undefined ? {} : { preferredPort: port }),
     startGateway: (settings) => startDemoGateway(settings, log, options.version),
-  })
+  }).finally(() => clearTimeout(patience))
   printLine(demo.url)
   for (const note of demo.notes) printLine(note)
-  const { promise: stopAsked, resolve: askStop } = Promise.withResolvers<undefined>()
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => askStop(undefined))
   await stopAsked
   await demo.stop()
 }

@@ -30,6 +30,10 @@ export async function listTokens(options: { readonly json: boolean }): Promise<v
 
 /** `harp token revoke ID`: its tunnels end at once. */
 export async function revokeToken(id: string): Promise<void> {
+  if (!/^[0-9a-f]{8}$/.test(id)) {
+    refuse('the id of a token has 8 digits and letters: `harp token list` tells them')
+    return
+  }
   const revoked = valueOrExplain(await connectToGateway().revokeToken(id))
   if (revoked !== null) printLine(`Token ${revoked.id} of ${owner(revoked)} is revoked; its tunnels end now.`)
 }

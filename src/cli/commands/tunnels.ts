@@ -1,4 +1,5 @@
 import type { TunnelOverview, TunnelStatus } from '../../gateway/index.ts'
+import { printable } from '../../base/printable.ts'
 import { printLine, printTable } from '../output.ts'
 import { connectToGateway, valueOrExplain } from '../running-gateway.ts'
 
@@ -80,9 +81,4 @@ export function formatSize(bytes: number): string {
   }
   const digits = unit === 0 || value >= 99.95 ? 0 : 1
   return `${value.toFixed(digits)} ${units[unit]}`
-}
-
-/** Names and errors come from clients: none of their control characters reach a terminal. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim()
 }

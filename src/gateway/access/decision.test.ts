@@ -463,3 +463,32 @@ test('the first matching route decides even if a later one would allow (row 38)'
 
   expect(run({ ...plain, path: '/exapps/foo/x/open' }, { app, host: here })).toBe('route-denied +1')
 })
+
+describe('an engine is no app', () => {
+  const request: AccessRequest = { ...plain, path: '/exapps/foo/public' }
+  const resolved = (address: string): HostLookup => ({ kind: 'resolved', address })
+  const at = (port: number, host: HostLookup): string =>
+    run(request, { app: known({ ...record, port }), host })
+
+  test.each(['127.0.0.1', '127.9.9.9', '::1', '0.0.0.0', '::', '::ffff:127.0.0.1', '::ffff:0.0.0.0'])(
+    'a record that claims an engine’s port at %s is refused',
+    (address) => {
+      expect(at(24_000, resolved(address))).toBe('app-at-engine')
+      expect(at(24_099, resolved(address))).toBe('app-at-engine')
+    },
+  )
+
+  test('so are AppAPI’s headers, even with the key', () => {
+    const claim = { ...appApi, host: '127.0.0.1', port: '24000' }
+
+    expect(run({ ...request, key: 'valid', appApi: claim }, { app: { kind: 'unknown' }, host: here })).toBe(
+      'app-at-engine',
+    )
+  })
+
+  test('the same port on another machine, and the ports beside it, are apps', () => {
+    expect(at(24_000, resolved('192.0.2.1'))).toContain('192.0.2.1:24000')
+    expect(at(23_999, here)).toContain('127.0.0.1:23999')
+    expect(at(24_100, here)).toContain('127.0.0.1:24100')
+  })
+})

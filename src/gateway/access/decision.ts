@@ -1,4 +1,5 @@
-import { isAllowedEngineCall, parseEnginePort } from './engine-allow-list.ts'
+import { isThisMachine } from '../../net/address.ts'
+import { isAllowedEngineCall, isEnginePort, parseEnginePort } from './engine-allow-list.ts'
 import type { ExAppRecord, HostLookup, RecordLookup, UserLookup } from './exapp-record.ts'
 import type { ReasonCode } from './reasons.ts'
 import { hasParentSegment, isAppId, isInternalEndpoint, splitAppPath } from './request-path.ts'
@@ -206,6 +207,8 @@ interface Target extends Destination {
 function forward(facts: Facts, target: Target, reason: Forward['reason']): Decision | Need {
   if (facts.host === undefined) return { kind: 'need', fact: 'host', host: target.host }
   if (facts.host.kind === 'unresolved') return refuse('host-unresolved', false)
+  // An engine answers the five allowed calls only, whoever asks and however (W4).
+  if (isEnginePort(target.port) && isThisMachine(facts.host.address)) return refuse('app-at-engine', false)
   return {
     kind: 'forward',
     reason,

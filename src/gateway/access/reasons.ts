@@ -113,6 +113,12 @@ export const decisionReasons = {
     summary: 'The host name of the app does not resolve from the gateway.',
     fix: 'Put the gateway and the app’s container on the same Docker network.',
   },
+  'app-at-engine': {
+    status: '403',
+    counts: false,
+    summary: 'The app’s address is a Docker engine’s port (24000-24099) on the gateway’s machine.',
+    fix: 'Give the app another port in Nextcloud: no app is served on an engine’s.',
+  },
   'engine-port-invalid': {
     status: '400',
     counts: false,

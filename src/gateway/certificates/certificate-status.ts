@@ -1,9 +1,11 @@
 /** What `harp certs status` and the doctor show: read from the files, whether or not a gateway runs. */
 import type { X509Certificate } from 'node:crypto'
 import { HarpError } from '../../base/errors.ts'
-import { daysLeft } from './expiry.ts'
+import { gatewayError } from '../errors.ts'
+import { daysLeft, expiriesOf, judgeExpiry } from './expiry.ts'
 import { attempt, type FrpFiles } from './frp-files.ts'
 import type { CertificateHolder } from './holder-file.ts'
+import { misfitsOf } from './misfits.ts'
 import { isRollover, waitingHolders } from './rollover.ts'
 
 export interface CertificateStatus {
@@ -36,7 +38,12 @@ export function readCertificateStatus(
   holders: readonly CertificateHolder[],
   now: number,
 ): CertificateStatus {
-  const problems: HarpError[] = []
+  // A gateway that was never started has nothing wrong.
+  if (files.isEmpty) {
+    const unknown = holders.map((each) => ({ ...each, state: 'unknown' as const }))
+    return { isRollover: false, certificates: [], problems: [], holders: unknown }
+  }
+  const problems: HarpError[] = [...misfitsOf(files), ...expired(files, now)]
   const take = <Result>(work: () => Result): Result | null => {
     const result = attempt(work)
     if (!(result instanceof HarpError)) return result
@@ -57,6 +64,13 @@ export function readCertificateStatus(
     problems,
     holders: holders.map((holder) => ({ ...holder, state: stateOf(holder, waiting, accepted) })),
   }
+}
+
+function expired(files: FrpFiles, now: number): HarpError[] {
+  const verdicts = expiriesOf(files).map((each) => judgeExpiry(each, now))
+  return verdicts
+    .filter(({ status }) => status === 'fail')
+    .map(({ detail }) => gatewayError('FRP_CERT_EXPIRED', detail))
 }
 
 function stateOf(

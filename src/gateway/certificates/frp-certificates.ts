@@ -5,8 +5,8 @@ import type { Logger } from '../../base/logger.ts'
 import { gatewayError, gatewayErrors } from '../errors.ts'
 import { dayMs, expiriesOf, judgeExpiry, type CertificateExpiry } from './expiry.ts'
 import { FrpDirectory } from './frp-directory.ts'
-import { attempt, type FrpFiles, type Pair } from './frp-files.ts'
-import { serverName } from './issue.ts'
+import { attempt, type FrpFiles } from './frp-files.ts'
+import { misfitsOf } from './misfits.ts'
 import { makeMissing } from './missing-files.ts'
 import { renewServer } from './server-renewal.ts'
 
@@ -34,7 +34,7 @@ export interface FrpCertificatesOptions {
   readonly clock: Clock
   readonly log: Logger
   /** There is a bundle for the first time, or another one: connections from now on use it. */
-  readonly onChange: (bundle: FrpBundle) => void
+  readonly onChange: (bundle: FrpBundle, before: FrpBundle | null) => void
 }
 
 const pollMs = 2_000
@@ -160,28 +160,23 @@ export class FrpCertificates {
     this.#expiries = expiriesOf(files)
     this.#rejected = null
     this.#lastProblem = ''
-    this.#warnOfMismatches(files, server)
-    if (this.#bundle !== null && isSame(this.#bundle, bundle)) return
+    this.#warnOfMismatches(files)
+    const before = this.#bundle
+    if (before !== null && isSame(before, bundle)) return
     this.#bundle = bundle
-    this.#options.onChange(bundle)
+    this.#options.onChange(bundle, before)
   }
 
-  #warnOfMismatches(files: FrpFiles, server: Pair): void {
-    const warn = (what: string): void => {
-      const { code, message, fix } = gatewayError('FRP_CERT_MISMATCH', what)
+  #warnOfMismatches(files: FrpFiles): void {
+    const warn = ({ code, message, fix }: HarpError): void => {
       this.#options.log.warn({ code, problem: message, fix }, 'tunnel certificates do not fit')
     }
-    const name = files.pathOf('server.crt')
-    if (server.authority === null) warn(`${name} does not verify under ca.crt: clients will refuse it`)
-    if (server.certificate.checkHost(serverName) === undefined) {
-      warn(`${name} is not for the name ${serverName}: clients will refuse it`)
-    }
-    for (const authority of files.certificates('ca.crt')) {
-      if (!authority.ca) warn(`${files.pathOf('ca.crt')} has a certificate that is not a CA`)
-    }
+    for (const each of misfitsOf(files)) warn(each)
     if (!files.has('ca.key')) return
     const issuer = attempt(() => files.issuer())
-    if (issuer instanceof HarpError) warn(`nothing can be renewed: ${issuer.message}`)
+    if (issuer instanceof HarpError) {
+      warn(gatewayError('FRP_CERT_MISMATCH', `nothing can be renewed: ${issuer.message}`))
+    }
   }
 
   /** Says each problem once, not at every poll. */

@@ -36,13 +36,14 @@ export interface CertificateHoldersOptions {
   readonly log: Logger
 }
 
-const writeDelayMs = 5_000
+/** A renewal asks the file who has old certificates: whoever has just connected must be in it soon. */
+const writeDelayMs = 500
 const maxNameCharacters = 256
 const maxAddressCharacters = 64
 
 /**
  * Who has which client certificate, so that a renewal can say who still needs the new files. Kept in the state directory,
- * written some seconds after a change; where that fails, it is said once and everything else goes on.
+ * written soon after a change; where that fails, it is said once and everything else goes on.
  */
 export class CertificateHolders {
   readonly #path: string
@@ -90,6 +91,11 @@ export class CertificateHolders {
     })
     if (this.#isStopped) return
     this.#timer ??= setTimeout(() => this.#write(), writeDelayMs).unref()
+  }
+
+  /** Those of all tunnels that a holder ever opened. */
+  get ports(): readonly number[] {
+    return [...this.#holders.entries()].map(([, { port }]) => port)
   }
 
   /** Writes what is not written yet. */

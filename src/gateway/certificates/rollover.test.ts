@@ -421,3 +421,21 @@ test('the status of broken files says each problem once and shows the rest', () 
   expect(status.certificates.map(({ certificate }) => certificate)).toEqual(['ca', 'server'])
   expect(status.holders).toMatchObject([{ state: 'unknown' }])
 })
+
+test('the status names what the other side will refuse, though every file can be read', async () => {
+  using place = new CertsDir({ ...old, ...pick(await makeFrpSet(), 'client.crt', 'client.key') })
+  const problems = (at: number): string[] =>
+    readCertificateStatus(place.directory.read(), [], at).problems.map(({ message }) => message)
+
+  expect(problems(now)).toEqual([expect.stringMatching(/client\.crt does not verify under ca\.crt/)])
+  expect(problems(now + 5_000 * day)).toContainEqual(expect.stringMatching(/server certificate .* expired/))
+})
+
+test('where no gateway has made certificates yet, nothing is wrong with them', () => {
+  using place = new CertsDir()
+
+  expect(readCertificateStatus(place.directory.read(), [], now)).toMatchObject({
+    certificates: [],
+    problems: [],
+  })
+})

@@ -1,17 +1,14 @@
-import { createPrivateKey, createPublicKey, type webcrypto } from 'node:crypto'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import tls from 'node:tls'
-import 'reflect-metadata'
-import * as x509 from '@peculiar/x509'
 import { beforeAll, expect, test } from 'vitest'
+import { makeAnonymousLeaf, type AnonymousLeafOptions } from '../../../test/support/anonymous-leaf.ts'
 import { issueAuthority, issueLeaf, makeKey } from './issue.ts'
 import { FrpFiles } from './frp-files.ts'
 import { judgedAfterHandshake, serverProblem, type ExpectedServer } from './server-verdict.ts'
 
 const dayMs = 86_400_000
 const now = Date.now()
-const rsa = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
 
 interface Signing {
   readonly cert: string
@@ -35,23 +32,10 @@ beforeAll(async () => {
   leafKey = keys[2]
 })
 
-/** A certificate as old tools make them: nothing in it tells which key has signed it. */
-async function anonymousLeaf(
+const anonymousLeaf = (
   signedBy: string,
-  { name = 'harp.nc', from = now - dayMs, to = now + dayMs } = {},
-): Promise<string> {
-  const certificate = await x509.X509CertificateGenerator.create({
-    subject: 'CN=harp.nc',
-    issuer: 'CN=harp.nc',
-    notBefore: new Date(from),
-    notAfter: new Date(to),
-    publicKey: createPublicKey(leafKey).export({ type: 'spki', format: 'der' }) as Buffer<ArrayBuffer>,
-    signingKey: createPrivateKey(signedBy).toCryptoKey(rsa, false, ['sign']) as webcrypto.CryptoKey,
-    signingAlgorithm: rsa,
-    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: name }])],
-  })
-  return certificate.toString('pem')
-}
+  options: Partial<Omit<AnonymousLeafOptions, 'signedBy'>> = {},
+): Promise<string> => makeAnonymousLeaf({ key: leafKey, signedBy, ...options })
 
 async function usualLeaf(signedBy: Signing): Promise<string> {
   const files = new FrpFiles(

@@ -22,6 +22,8 @@ export interface GatewayConfig {
   readonly frpLoopback: boolean
   /** The engine of this machine; null: HARP_DOCKER_SOCKET=off. */
   readonly dockerSocket: string | null
+  /** What ExApps may mount of the hosts of their engines. */
+  readonly bindMounts: BindMountConfig
   readonly trustedProxies: readonly Network[]
   readonly timeouts: {
     readonly connectMs: number
@@ -54,6 +56,17 @@ export interface GatewayConfig {
   readonly kubernetes: KubernetesConfig
   readonly logLevel: LogLevel
   readonly verboseStart: boolean
+}
+
+export interface BindMountConfig {
+  /** No bind mounts at all. */
+  readonly isDisabled: boolean
+  /** Only these and what is below them; empty: everything that is not refused. */
+  readonly allowed: readonly string[]
+  /** Neither these, nor what is below them, nor what contains them. */
+  readonly denied: readonly string[]
+  /** The host's system is refused read-only too, and single volumes, unless `allowed` has them. */
+  readonly enforceAll: boolean
 }
 
 /** Which tunnels must log in with a token of their own: the shared key is refused for them. */

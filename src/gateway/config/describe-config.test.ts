@@ -33,6 +33,8 @@ test('what is described reads back as the same configuration', () => {
     HP_SESSION_LIFETIME: '0.25',
     HP_FRP_DISABLE_TLS: 'true',
     HARP_BAN_RESPONSE: '429',
+    HP_EXAPP_BIND_MOUNTS_ALLOWED: '/srv/models,/mnt',
+    HP_EXAPP_BIND_MOUNTS_ENFORCE_ALL: 'yes',
     HP_K8S_HOST_ALIASES: 'a:10.0.0.1,b:10.0.0.1',
   }
   const described = describe(rich)

@@ -6,7 +6,7 @@ import type { SettingName } from './settings.ts'
 
 /** What is in effect, by the name of the setting, for `harp gateway --check`. */
 export function describeConfig(config: GatewayConfig): [string, string][] {
-  const { listen, timeouts, bans, limits, kubernetes } = config
+  const { listen, timeouts, bans, limits, bindMounts, kubernetes } = config
   const aliases = kubernetes.hostAliases.flatMap(({ ip, hostnames }) =>
     hostnames.map((each) => `${each}:${ip}`),
   )
@@ -26,6 +26,10 @@ export function describeConfig(config: GatewayConfig): [string, string][] {
     ['HP_SESSION_LIFETIME', String(config.sessionLifetimeMs / 1000)],
     ['HP_BLACKLIST_COUNT', String(bans.count)],
     ['HP_BLACKLIST_WINDOW', String(bans.windowMs / 1000)],
+    ['HP_EXAPP_BIND_MOUNTS_DISABLED', String(bindMounts.isDisabled)],
+    ['HP_EXAPP_BIND_MOUNTS_ALLOWED', bindMounts.allowed.join(', ')],
+    ['HP_EXAPP_BIND_MOUNTS_DENIED', bindMounts.denied.join(', ')],
+    ['HP_EXAPP_BIND_MOUNTS_ENFORCE_ALL', String(bindMounts.enforceAll)],
     ['HP_LOG_LEVEL', config.logLevel === 'warn' ? 'warning' : config.logLevel],
     ['HP_VERBOSE_START', config.verboseStart ? '1' : '0'],
     ['HARP_CERTS_DIR', config.certsDir],

@@ -46,6 +46,7 @@ test('the shared key and the URL are enough, and everything else has the documen
     frpCertValidityDays: 5000,
     frpRequireTokens: 'none',
     frpLoopback: false,
+    bindMounts: { isDisabled: false, allowed: [], denied: [], enforceAll: false },
     trustedProxies: [],
     timeouts: {
       connectMs: 30_000,

@@ -3,6 +3,7 @@
  * that is wrong at once; the configuration is null as soon as one problem is fatal, and frozen to the bottom.
  * Spec: docs/spec/gateway.md, environment.
  */
+import { readBindMounts } from './bind-mount-settings.ts'
 import { parseBaseUrl, showUrl } from './base-url.ts'
 import type { ConfigFiles, ConfigProblem, GatewayConfig } from './config.ts'
 import type { Environment } from './env.ts'
@@ -39,6 +40,7 @@ export function parseConfig(env: Environment, files: ConfigFiles): ParsedConfig 
   const frpLoopback = reader.boolean('HARP_FRP_LOOPBACK')
   const isEngineOff = reader.text('HARP_DOCKER_SOCKET').toLowerCase() === 'off'
   const dockerSocket = isEngineOff ? null : reader.path('HARP_DOCKER_SOCKET')
+  const bindMounts = readBindMounts(reader)
   const trustedProxies = readTrustedProxies(reader)
   const timeouts = {
     connectMs: reader.duration('HP_TIMEOUT_CONNECT'),
@@ -88,6 +90,7 @@ export function parseConfig(env: Environment, files: ConfigFiles): ParsedConfig 
     frpRequireTokens,
     frpLoopback,
     dockerSocket,
+    bindMounts,
     trustedProxies,
     timeouts,
     sessionLifetimeMs,

@@ -148,3 +148,35 @@ export const logSettings = {
       '`1` prints the effective settings at the start, secrets excepted. Any other value does not.',
   },
 } as const satisfies SettingTable
+
+/** Of HaRP 0.4.6 and later. */
+export const deploySettings = {
+  HP_EXAPP_BIND_MOUNTS_DISABLED: {
+    kind: 'boolean',
+    default: 'false',
+    part: 'gateway',
+    description: 'Refuses every ExApp that is to mount a directory of its host.',
+  },
+  HP_EXAPP_BIND_MOUNTS_ALLOWED: {
+    kind: 'list',
+    default: '',
+    part: 'gateway',
+    description:
+      'Absolute paths of hosts, separated by commas: ExApps may mount these and what is below them, and nothing else. ' +
+      'Empty: everything that is not refused. What gives power over the host stays refused.',
+  },
+  HP_EXAPP_BIND_MOUNTS_DENIED: {
+    kind: 'list',
+    default: '',
+    part: 'gateway',
+    description:
+      'Absolute paths, separated by commas, that no ExApp may mount, nor what is below them, nor what contains them.',
+  },
+  HP_EXAPP_BIND_MOUNTS_ENFORCE_ALL: {
+    kind: 'boolean',
+    default: 'false',
+    part: 'gateway',
+    description:
+      "Refuses directories of the host's system (`/etc`, `/run`, `/usr`, `/bin`, `/sbin`, `/lib*`) read-only too, and volumes of other containers, unless `HP_EXAPP_BIND_MOUNTS_ALLOWED` has them.",
+  },
+} as const satisfies SettingTable

@@ -4,6 +4,7 @@
  */
 import type { Setting, SettingPart, SettingTable } from './setting.ts'
 import {
+  deploySettings,
   listenerSettings,
   logSettings,
   protectionSettings,
@@ -19,6 +20,7 @@ const table = {
   ...listenerSettings,
   ...timeoutSettings,
   ...protectionSettings,
+  ...deploySettings,
   ...logSettings,
   ...ownSettings,
   ...kubernetesSettings,
@@ -68,6 +70,14 @@ export const settingSections: readonly SettingSection[] = [
     title: 'Sessions and bans',
     introduction: 'Failures are counted per client address in a sliding window.',
     settings: protectionSettings,
+  },
+  {
+    title: 'What ExApps may mount',
+    introduction:
+      'Bind mounts that an administrator of Nextcloud gives an ExApp. Refused always: `/`, `/proc`, `/sys`, `/dev`, `/boot`, `/root`, sockets and directories of container engines ' +
+      '(single volumes excepted), of systemd and D-Bus, account, SSH and scheduler files in `/etc`, and whatever contains one of them, such as `/etc`, `/run`, `/var`. ' +
+      "Other directories of the host's system can be mounted read-only. Paths are compared as text: a link on the host to a refused place cannot be seen from here.",
+    settings: deploySettings,
   },
   { title: 'Logging', introduction: 'The log goes to standard output, as JSON.', settings: logSettings },
   {

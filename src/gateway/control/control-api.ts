@@ -8,13 +8,31 @@ export interface ControlRequest {
   readonly path: string
   /** Reads the whole body; rejects with a LocalResponse-bearing BodyTooLarge where it exceeds the limit. */
   readonly body: (maxBytes: number) => Promise<Buffer>
+  readonly call: ControlCall
+}
+
+/** What a route may need to know of its request besides path and body. */
+export interface ControlCall {
+  /** Header docker-engine-port, empty if absent. */
+  readonly enginePort: string
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal
+  /**
+   * For answers that take minutes and are 200 with JSON in the end: from now on blanks are sent ahead of the JSON,
+   * so that no proxy in between cuts a silent connection. Any other answer cuts the connection once they have begun.
+   */
+  readonly keepOpen: () => void
 }
 
 export interface ControlRoute {
   readonly methods: readonly string[]
   readonly pattern: RegExp
   readonly maxBodyBytes: number
-  readonly handle: (body: Buffer, match: RegExpExecArray) => Promise<LocalResponse> | LocalResponse
+  readonly handle: (
+    body: Buffer,
+    match: RegExpExecArray,
+    call: ControlCall,
+  ) => Promise<LocalResponse> | LocalResponse
 }
 
 export class BodyTooLarge extends Error {
@@ -52,11 +70,12 @@ export class ControlApi {
     }
     try {
       const body = await request.body(found.route.maxBodyBytes)
-      return await found.route.handle(body, found.match)
+      return await found.route.handle(body, found.match, request.call)
     } catch (error) {
       if (error instanceof BodyTooLarge) {
         return text(413, `Maximum request body size ${found.route.maxBodyBytes} exceeded.`)
       }
+      if (request.call.signal.aborted) return gone
       this.#log.error({ path: request.path, problem: errorMessage(error) }, 'control request failed')
       return text(500, '500 Internal Server Error')
     }
@@ -70,5 +89,8 @@ export function json(status: number, value: unknown): LocalResponse {
 export function text(status: number, body: string, fields?: readonly string[]): LocalResponse {
   return { ...plainText(status, body, fields), contentType: 'text/plain; charset=utf-8' }
 }
+
+/** Nobody is there to read it. */
+const gone = text(503, '503 Service Unavailable')
 
 export const noContent: LocalResponse = { status: 204, contentType: '', body: '' }

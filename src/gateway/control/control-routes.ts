@@ -1,5 +1,9 @@
+import { HarpError } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
+import type { ExAppRecord } from '../access/exapp-record.ts'
 import { isAppId } from '../access/request-path.ts'
+import type { Cluster } from '../kubernetes/cluster.ts'
+import { kubernetesProblem } from '../kubernetes/errors.ts'
 import type { AppDirectory } from '../nextcloud/app-directory.ts'
 import { parseExAppMeta, parseJson } from '../nextcloud/exapp-meta.ts'
 import type { LocalResponse } from '../proxy/local-response.ts'
@@ -7,8 +11,9 @@ import { defaultBodyLimit, json, noContent, text, type ControlRoute } from './co
 
 export interface ControlRoutesOptions {
   readonly apps: AppDirectory
-  readonly kubernetesEnabled: boolean
-  readonly kubernetesApiServer: string
+  readonly cluster: Cluster
+  /** Where an app that AppAPI pushes really is; rejects where the cluster cannot tell. */
+  readonly locate: (record: ExAppRecord) => Promise<ExAppRecord>
   /** Our own version, beside the feature level that AppAPI checks. */
   readonly version: string
   readonly log: Logger
@@ -16,8 +21,6 @@ export interface ControlRoutesOptions {
 
 /** The HaRP feature level that we report: AppAPI compares it with its minimum. */
 const featureLevel = '0.4.4'
-/** CA bundles of install_certificates are large (W28). */
-const certificateBodyLimit = 16 * 1_048_576
 
 export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
   return [
@@ -27,7 +30,7 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       maxBodyBytes: 0,
       handle: () => json(200, { status: 'ok' }),
     },
-    { methods: ['GET'], pattern: /^\/info$/, maxBodyBytes: 0, handle: () => json(200, info(options)) },
+    { methods: ['GET'], pattern: /^\/info$/, maxBodyBytes: 0, handle: () => info(options) },
     {
       methods: ['POST'],
       pattern: /^\/exapp_storage\/([^/]+)$/,
@@ -41,50 +44,36 @@ export function controlRoutes(options: ControlRoutesOptions): ControlRoute[] {
       handle: (_, match) =>
         options.apps.evict((match[1] ?? '').toLowerCase()) ? noContent : text(404, '404: Not Found'),
     },
-    notYet(
-      ['POST'],
-      /^\/docker\/exapp\/(?:exists|create|start|stop|wait_for_start|remove|image_remove)$/,
-      'Docker deployment',
-    ),
-    notYet(['POST'], /^\/docker\/exapp\/install_certificates$/, 'Docker deployment'),
-    notYet(
-      ['POST'],
-      /^\/k8s\/exapp\/(?:exists|create|start|stop|wait_for_start|remove|expose|install_certificates)$/,
-      'Kubernetes deployment',
-    ),
-    notYet(['POST'], /^\/frp_handler$/, 'The FRP login plugin'),
   ]
 }
 
-function notYet(methods: readonly string[], pattern: RegExp, what: string): ControlRoute {
-  return {
-    methods,
-    pattern,
-    maxBodyBytes: certificateBodyLimit,
-    handle: () =>
-      text(501, `${what} is not supported by this version of Harp yet; ExApps that run already are served.`),
-  }
-}
-
-function info(options: ControlRoutesOptions): unknown {
-  return {
+async function info({ cluster, version }: ControlRoutesOptions): Promise<LocalResponse> {
+  const kubernetes = cluster.isEnabled
+    ? { enabled: true, api_server: cluster.apiServer, reachable: await cluster.isReachable() }
+    : { enabled: false }
+  return json(200, {
     version: featureLevel,
     docker: true,
-    kubernetes: options.kubernetesEnabled
-      ? { enabled: true, api_server: options.kubernetesApiServer, reachable: false }
-      : { enabled: false },
+    kubernetes,
     implementation: 'Harp',
-    implementation_version: options.version,
-  }
+    implementation_version: version,
+  })
 }
 
-function storeApp(options: ControlRoutesOptions, name: string, body: Buffer): LocalResponse {
+async function storeApp(options: ControlRoutesOptions, name: string, body: Buffer): Promise<LocalResponse> {
   const appId = name.toLowerCase()
   if (!isAppId(appId)) return text(400, `400: Bad Request: '${appId.slice(0, 64)}' is not an app id`)
   const input = parseJson(body.toString('utf8'))
   if (input === undefined) return text(400, 'Invalid JSON body')
   const parsed = parseExAppMeta(appId, input, options.log)
   if (parsed.kind === 'invalid') return text(400, `400: Bad Request: ${parsed.problem}`)
-  options.apps.put(parsed.record)
-  return noContent
+  try {
+    options.apps.put(await options.locate(parsed.record))
+    return noContent
+  } catch (error) {
+    if (!(error instanceof HarpError)) throw error
+    const problem = `K8s API error during Service lookup for '${appId}'`
+    options.log.warn({ appId, code: error.code, problem: error.message }, 'a pushed record was refused')
+    return text(503, `${problem}: ${kubernetesProblem(error)}`)
+  }
 }

@@ -77,7 +77,7 @@ export async function tryTunnelLogin(request: TunnelLoginRequest): Promise<Tunne
     if (request.tls === null) onReady()
   })
   socket.once('secureConnect', () => {
-    const problem = judgeServer(socket, request)
+    const problem = problemOfServer(socket, request)
     if (problem === null) onReady()
     else fail(problem)
   })
@@ -89,7 +89,7 @@ export async function tryTunnelLogin(request: TunnelLoginRequest): Promise<Tunne
   }
 }
 
-function judgeServer(socket: net.Socket, { tls: files, clock }: TunnelLoginRequest): Error | null {
+function problemOfServer(socket: net.Socket, { tls: files, clock }: TunnelLoginRequest): Error | null {
   if (files === null || !(socket instanceof tls.TLSSocket)) return null
   return serverProblem(socket, { name: serverName, authorities: files.ca, now: clock.wall() })
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
 import type { Secret } from '../../base/secret.ts'
 import type { AppLookup, KnownApp } from '../access/decision.ts'
-import type { ExAppRecord } from '../access/exapp-record.ts'
+import type { ExAppRecord, RecordLookup } from '../access/exapp-record.ts'
 import { RoutePolicy } from '../access/route-policy.ts'
 import { parseExAppMeta, parseJson } from './exapp-meta.ts'
 import type { NextcloudAnswer } from './nextcloud-client.ts'
@@ -20,6 +20,8 @@ export interface AppDirectoryOptions {
   readonly recordTtlMs: number
   readonly clock: Clock
   readonly log: Logger
+  /** Finds where an app really is, for a record that Nextcloud sent; rejects where that cannot be told. */
+  readonly locate?: (record: ExAppRecord) => Promise<ExAppRecord>
   /** A record came, from Nextcloud's answer or pushed by AppAPI. */
   readonly onRecord?: (record: ExAppRecord) => void
 }
@@ -93,6 +95,34 @@ export class AppDirectory {
     return this.#fetch(appId)
   }
 
+  /** What Nextcloud has of an app, which is not stored. Never rejects. */
+  async ask(appId: string): Promise<RecordLookup> {
+    const { nextcloud, sharedKey, log } = this.#options
+    try {
+      const answer = await nextcloud.get(
+        `/index.php/apps/app_api/harp/exapp-meta?appId=${encodeURIComponent(appId)}`,
+        {
+          'harp-shared-key': sharedKey.reveal(),
+        },
+      )
+      if (answer.status === 401 || answer.status === 404) return { kind: 'unknown' }
+      if (answer.status < 200 || answer.status > 299) {
+        log.warn({ appId, status: answer.status }, 'Nextcloud refused the app record')
+        return { kind: 'unavailable' }
+      }
+      const parsed = parseExAppMeta(appId, parseJson(answer.body), log)
+      if (parsed.kind === 'record') return { kind: 'known', record: parsed.record }
+      log.warn({ appId, problem: parsed.problem }, 'Nextcloud sent an unusable app record')
+      return { kind: 'invalid' }
+    } catch (error) {
+      log.warn(
+        { appId, code: errorCode(error), problem: errorMessage(error) },
+        'Nextcloud could not be asked for the app record',
+      )
+      return { kind: 'unavailable' }
+    }
+  }
+
   put(record: ExAppRecord): void {
     this.#supersede(record.appId)
     this.#store(record)
@@ -132,13 +162,15 @@ export class AppDirectory {
     const appId = detachedText(requested)
     const fetch: Fetch = {
       superseded: false,
-      promise: this.#ask(appId).then((lookup) => this.#settle(appId, fetch, lookup)),
+      promise: this.ask(appId)
+        .then((lookup) => this.#locate(lookup))
+        .then((lookup) => this.#settle(appId, fetch, lookup)),
     }
     this.#fetches.set(appId, fetch)
     return fetch.promise
   }
 
-  #settle(appId: string, fetch: Fetch, lookup: FetchedRecord): AppLookup {
+  #settle(appId: string, fetch: Fetch, lookup: RecordLookup): AppLookup {
     if (fetch.superseded) {
       const pushed = this.#known.get(appId)
       if (pushed !== undefined) return { kind: 'known', app: pushed.app }
@@ -163,34 +195,18 @@ export class AppDirectory {
     }
   }
 
-  async #ask(appId: string): Promise<FetchedRecord> {
-    const { nextcloud, sharedKey, log } = this.#options
+  async #locate(lookup: RecordLookup): Promise<RecordLookup> {
+    const { locate, log } = this.#options
+    if (lookup.kind !== 'known' || locate === undefined) return lookup
     try {
-      const answer = await nextcloud.get(
-        `/index.php/apps/app_api/harp/exapp-meta?appId=${encodeURIComponent(appId)}`,
-        {
-          'harp-shared-key': sharedKey.reveal(),
-        },
-      )
-      if (answer.status === 401 || answer.status === 404) return { kind: 'unknown' }
-      if (answer.status < 200 || answer.status > 299) {
-        log.warn({ appId, status: answer.status }, 'Nextcloud refused the app record')
-        return { kind: 'unavailable' }
-      }
-      const parsed = parseExAppMeta(appId, parseJson(answer.body), log)
-      if (parsed.kind === 'record') return { kind: 'known', record: parsed.record }
-      log.warn({ appId, problem: parsed.problem }, 'Nextcloud sent an unusable app record')
-      return { kind: 'invalid' }
+      return { kind: 'known', record: await locate(lookup.record) }
     } catch (error) {
+      const { appId } = lookup.record
       log.warn(
         { appId, code: errorCode(error), problem: errorMessage(error) },
-        'Nextcloud could not be asked for the app record',
+        'the app could not be located',
       )
       return { kind: 'unavailable' }
     }
   }
 }
-
-type FetchedRecord =
-  | { readonly kind: 'known'; readonly record: ExAppRecord }
-  | Exclude<AppLookup, { kind: 'known' }>

@@ -1,10 +1,12 @@
 import type { RequestHead } from '../../codec/http1/request-head.ts'
 
-/** All that a Docker engine needs of a request; what proves things to Nextcloud or the gateway is none of its business (W6). */
+/**
+ * All that a Docker engine needs of a request; what proves things to Nextcloud or the gateway is none of its business (W6).
+ * NOTE: without a content type the engine takes no parameters from a body, where nobody has checked them.
+ */
 const passedFields: ReadonlySet<string> = new Set([
   'accept',
   'accept-encoding',
-  'content-type',
   'user-agent',
   'x-registry-auth',
   'x-registry-config',

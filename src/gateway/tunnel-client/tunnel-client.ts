@@ -169,7 +169,8 @@ class Client implements TunnelClient {
     if (end.kind !== 'lost' && message === this.#lastProblem) return
     this.#lastProblem = end.kind === 'lost' ? '' : message
     const cause = errorCode(end.error.cause)
-    const fields = { code, cause, problem: message, fix, retryMs: Math.round(delayMs) }
+    const known = cause === 'UNKNOWN' ? {} : { cause }
+    const fields = { code, ...known, problem: message, fix, retryMs: Math.round(delayMs) }
     if (end.kind === 'refused') this.#log.error(fields, 'tunnel login refused')
     else if (end.kind === 'lost') this.#log.warn(fields, 'tunnel lost')
     else this.#log.warn(fields, 'tunnel server not reached')

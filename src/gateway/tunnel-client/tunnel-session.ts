@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Deadline, DeadlineSweeper } from '../../base/deadlines.ts'
 import { errorMessage, HarpError } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
+import { printable } from '../../base/printable.ts'
 import { gatewayError } from '../errors.ts'
 import { privilegeKey } from '../frp/auth.ts'
 import { FrpChannel } from '../frp/frp-channel.ts'
@@ -36,6 +37,7 @@ export type SessionEnd = { readonly kind: AttemptEnd; readonly error: HarpError 
 const protocolVersion = '0.61.1'
 const loginTimeoutMs = 10_000
 const farewellTimeoutMs = 1_000
+const maxReasonCharacters = 300
 
 /**
  * One session from login to its end: the control connection, its proxies and work connections. Single use; `ended`
@@ -157,7 +159,10 @@ export class TunnelSession implements Deadline {
     if (answer.error !== '') {
       this.#finish({
         kind: 'refused',
-        error: gatewayError('TUNNEL_CLIENT_LOGIN_REFUSED', `the server refused the login: ${answer.error}`),
+        error: gatewayError(
+          'TUNNEL_CLIENT_LOGIN_REFUSED',
+          `the server refused the login: ${printable(answer.error, maxReasonCharacters)}`,
+        ),
       })
       return
     }

@@ -1,9 +1,8 @@
 import type { Clock } from '../../base/clock.ts'
-import type { Logger } from '../../base/logger.ts'
 import type { Wire } from '../../net/wire.ts'
 import { gatewayError } from '../errors.ts'
 import type { FrpChannel } from '../frp/frp-channel.ts'
-import type { FrpMessage, Login, NewProxy } from '../frp/messages.ts'
+import type { CloseProxy, FrpMessage, Login, NewProxy } from '../frp/messages.ts'
 import type { FrpConnection } from './frp-connection.ts'
 import { frpAuthToken, type Identity } from './login-judge.ts'
 import type { ChannelReceiver } from './opening-stream.ts'
@@ -19,14 +18,13 @@ export interface ControlSessionOptions {
   readonly connection: FrpConnection
   readonly channel: FrpChannel
   readonly clock: Clock
-  readonly log: Logger
   readonly claim: (session: ControlSession, message: NewProxy) => Promise<ClaimResult>
   /** A proxy is up, was refused, or is gone again. */
   readonly onOpened: (proxy: FrpProxy) => void
-  readonly onRefused: (session: ControlSession, name: string, error: string) => void
+  readonly onRefused: (name: string, error: string) => void
   readonly onReleased: (proxy: FrpProxy, problem: string) => void
   /** Once; its proxies are released by then. */
-  readonly onClose: (session: ControlSession, problem: string) => void
+  readonly onClose: (session: ControlSession) => void
 }
 
 /** frps's numbers: what a login may ask for, and what is kept beyond it. */
@@ -34,7 +32,7 @@ const maxPoolCount = 5
 const extraPool = 10
 const userConnectionMs = 10_000
 const maxWaiting = 1_024
-const maxPendingClaims = 8
+const maxAsked = 64
 /** A client without yamux sends Ping every 30 s. */
 const heartbeatMs = 90_000
 /** The version that is spoken, as the original names it; clients only log it. */
@@ -44,7 +42,8 @@ const frpVersion = '0.61.1'
 export class ControlSession implements ChannelReceiver {
   readonly #options: ControlSessionOptions
   readonly #pool: WorkConnectionPool<WorkConnection>
-  readonly #claims: NewProxy[] = []
+  /** What is asked of proxies, in the order in which it came. */
+  readonly #asked: (NewProxy | CloseProxy)[] = []
   readonly #carriers = new Set<FrpConnection>()
   readonly #past = { in: 0, out: 0 }
   readonly proxies = new Map<string, FrpProxy>()
@@ -135,11 +134,9 @@ export class ControlSession implements ChannelReceiver {
     this.#lastSeen = this.#options.clock.monotonic()
     switch (message.kind) {
       case 'NewProxy':
-        if (this.#claims.length >= maxPendingClaims) this.close('too many NewProxy at once')
-        else this.#enqueue(message)
-        break
       case 'CloseProxy':
-        this.#release(message.proxyName, 'closed by the client')
+        if (this.#asked.length >= maxAsked) this.close('too many NewProxy and CloseProxy at once')
+        else this.#enqueue(message)
         break
       case 'Ping':
         this.#send({ kind: 'Pong', error: '' })
@@ -171,10 +168,18 @@ export class ControlSession implements ChannelReceiver {
 
   /** Opens a stream to what the proxy serves. Rejects with TUNNEL_LOST or TUNNEL_NO_WORK_CONNECTION. */
   async dial(proxy: FrpProxy, visitor: Visitor, timeoutMs: number): Promise<Wire> {
-    if (this.#isClosed) throw gatewayError('TUNNEL_LOST', 'the tunnel closed', { retryable: true })
-    const work = await this.#pool.take(Math.min(timeoutMs, userConnectionMs))
-    this.#served++
-    return work.start(proxy, visitor)
+    const until = this.#options.clock.monotonic() + Math.min(timeoutMs, userConnectionMs)
+    for (;;) {
+      if (this.#isClosed) throw gatewayError('TUNNEL_LOST', 'the tunnel closed', { retryable: true })
+      if (this.#options.connection.isFull) {
+        throw gatewayError('TUNNEL_NO_WORK_CONNECTION', 'the tunnel carries as many requests as it can')
+      }
+      const work = await this.#pool.take(Math.max(0, until - this.#options.clock.monotonic()))
+      // NOTE: one that had just come may have ended before it got here; nobody would hear of it any more.
+      if (work.isDead) continue
+      this.#served++
+      return work.start(proxy, visitor)
+    }
   }
 
   /** True if the client still answers. One that cannot be asked is judged by its heartbeats. */
@@ -194,31 +199,37 @@ export class ControlSession implements ChannelReceiver {
   close(problem: string): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#claims.length = 0
+    this.#asked.length = 0
     for (const name of this.proxies.keys()) this.#release(name, problem)
     this.#pool.close()
     this.#options.channel.destroySoon()
-    this.#options.onClose(this, problem)
+    this.#options.onClose(this)
     this.#options.connection.destroySoon()
+    // NOTE: without yamux they would live on, and a revoked or displaced client with them.
+    for (const carrier of this.#carriers) carrier.destroy()
   }
 
-  #enqueue(message: NewProxy): void {
-    this.#claims.push(message)
-    if (!this.#isClaiming) void this.#claimAll()
+  #enqueue(message: NewProxy | CloseProxy): void {
+    this.#asked.push(message)
+    if (!this.#isClaiming) void this.#answerAll()
   }
 
-  /** One at a time, in the order in which they came. */
-  async #claimAll(): Promise<void> {
+  /** One at a time: a CloseProxy must find the proxy that was asked for just before. */
+  async #answerAll(): Promise<void> {
     this.#isClaiming = true
-    for (let message = this.#claims.shift(); message !== undefined; message = this.#claims.shift()) {
+    for (let message = this.#asked.shift(); message !== undefined; message = this.#asked.shift()) {
       const { proxyName } = message
+      if (message.kind === 'CloseProxy') {
+        this.#release(proxyName, 'closed by the client')
+        continue
+      }
       const result = await this.#options.claim(this, message)
       if (this.#isClosed) {
         if (result.kind === 'granted') this.#options.onReleased(result.proxy, 'the client left')
         break
       }
       if (result.kind === 'refused') {
-        this.#options.onRefused(this, proxyName, result.error)
+        this.#options.onRefused(proxyName, result.error)
         this.#send({ kind: 'NewProxyResp', proxyName, remoteAddr: '', error: result.error })
         continue
       }

@@ -35,7 +35,7 @@ export interface FrontDoorOptions {
   readonly address: HostPort
   /** false (HP_FRP_DISABLE_TLS): clients may still use TLS, with a certificate that proves nothing. */
   readonly requiresTls: boolean
-  readonly makeThrowAwayTls: () => Promise<TunnelTls>
+  readonly makeUnverifiedTls: () => Promise<TunnelTls>
   readonly maxConnections: number
   readonly maxPerPeer: number
   readonly log: Logger
@@ -48,6 +48,8 @@ export interface FrontDoorOptions {
 const firstBytes = { maxBytes: 65_536, timeoutMs: 10_000 } as const
 const handshakeMs = 10_000
 const backlog = 4_096
+const unfinishedHandshake =
+  'it ended in the TLS handshake: its certificate has expired or is not of this gateway, or it left'
 
 interface Caller {
   readonly peer: string
@@ -65,6 +67,8 @@ export class FrontDoor {
   /** TLS handshakes under way on TCP, by the client's end. */
   readonly #callers = new Map<string, Caller>()
   #tls: TunnelTls | null = null
+  /** Being made, once for all who wait for it. */
+  #throwAway: Promise<TunnelTls> | null = null
   #tlsServer: tls.Server | null = null
 
   constructor(options: FrontDoorOptions) {
@@ -162,7 +166,9 @@ export class FrontDoor {
     const server = this.#createTlsServer(identity)
     const { promise, resolve, reject } = Promise.withResolvers<tls.TLSSocket>()
     server.removeAllListeners('secureConnection').once('secureConnection', resolve)
-    server.removeAllListeners('tlsClientError').once('tlsClientError', reject)
+    server.removeAllListeners('tlsClientError').once('tlsClientError', (error: Error) => {
+      reject(gatewayError('TUNNEL_HANDSHAKE', handshakeProblem(error)))
+    })
     server.emit('connection', stream)
     await this.#deliver(caller, await promise, 'websocket-tls')
   }
@@ -178,16 +184,27 @@ export class FrontDoor {
   }
 
   async #secureSocket(caller: Caller): Promise<void> {
-    const { socket } = caller
-    const server = (this.#tlsServer ??= this.#createTlsServer(await this.#identity()))
+    const { peer, socket } = caller
+    const identity = await this.#identity()
+    if (socket.destroyed) return
+    this.#tlsServer ??= this.#createTlsServer(identity)
     const key = endpointOf(socket)
     this.#callers.set(key, caller)
-    socket.once('close', () => this.#callers.delete(key))
-    server.emit('connection', socket)
+    socket.once('close', () => {
+      if (this.#callers.get(key) !== caller) return
+      this.#callers.delete(key)
+      // NOTE: a certificate that is not accepted ends so; by the time TLS says why, it does not know whose it was.
+      this.#options.onRefused(peer, unfinishedHandshake)
+    })
+    this.#tlsServer.emit('connection', socket)
   }
 
   async #identity(): Promise<TunnelTls> {
-    this.#tls ??= await this.#options.makeThrowAwayTls()
+    if (this.#tls !== null) return this.#tls
+    this.#throwAway ??= this.#options.makeUnverifiedTls().finally(() => {
+      this.#throwAway = null
+    })
+    this.#tls = await this.#throwAway
     return this.#tls
   }
 
@@ -211,8 +228,9 @@ export class FrontDoor {
       else this.#deliver(caller, secured, 'tls').catch((error: unknown) => this.#giveUp(caller, error))
     })
     server.on('tlsClientError', (error: Error, secured: tls.TLSSocket) => {
-      const peer = canonicalAddress(secured.remoteAddress ?? '') ?? ''
-      if (peer !== '') this.#options.onRefused(peer, handshakeProblem(error))
+      const caller = this.#callers.get(endpointOf(secured))
+      this.#callers.delete(endpointOf(secured))
+      if (caller !== undefined) this.#options.onRefused(caller.peer, handshakeProblem(error))
       secured.destroy()
     })
     return server
@@ -260,6 +278,7 @@ function secureContext(identity: TunnelTls): tls.SecureContextOptions {
 function handshakeProblem(error: Error): string {
   const code = errorCode(error)
   if (code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') return 'no client certificate'
+  if (code === 'ECONNRESET') return unfinishedHandshake
   if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return 'the TLS handshake took too long'
   if (
     /unknown ca|UNABLE_TO_VERIFY|SELF_SIGNED|CERTIFICATE_VERIFY_FAILED|certificate_unknown|bad certificate/i.test(

@@ -22,6 +22,7 @@ export interface FrpConnectionOptions {
 const maxOpeningBeforeLogin = 8
 const maxOpening = 256
 const loginMs = 30_000
+const maxStreams = 2_048
 const keepAliveMs = 5_000
 const keepAliveTimeoutMs = 10_000
 
@@ -33,6 +34,7 @@ export class FrpConnection implements Deadline {
   readonly #opening = new Set<OpeningStream>()
   #isClosed = false
   #hasLogin = false
+  #probe: Promise<boolean> | null = null
   deadlineAt: number
 
   constructor(options: FrpConnectionOptions) {
@@ -47,7 +49,7 @@ export class FrpConnection implements Deadline {
         role: 'server',
         clock,
         chunksAreStable: true,
-        limits: { keepAliveIntervalMs: keepAliveMs, keepAliveTimeoutMs },
+        limits: { maxStreams, keepAliveIntervalMs: keepAliveMs, keepAliveTimeoutMs },
         onStream: (stream) => this.#accept(stream),
         onClose: (error) => {
           if (error !== null) {
@@ -68,6 +70,15 @@ export class FrpConnection implements Deadline {
 
   get isMultiplexed(): boolean {
     return this.#mux !== null
+  }
+
+  get isAdmitted(): boolean {
+    return this.#hasLogin
+  }
+
+  /** No room for another work connection. */
+  get isFull(): boolean {
+    return this.#mux !== null && this.#mux.streamCount >= maxStreams && this.#opening.size === 0
   }
 
   get isClosed(): boolean {
@@ -101,9 +112,9 @@ export class FrpConnection implements Deadline {
   async probe(timeoutMs: number): Promise<boolean> {
     if (this.#isClosed) return false
     if (this.#mux === null) return true
-    const { promise, resolve } = Promise.withResolvers<boolean>()
-    this.#mux.ping(timeoutMs, (roundTripMs) => resolve(roundTripMs !== null))
-    return promise
+    // NOTE: one for all who ask meanwhile: a session has few pings at a time, and one it cannot send is no answer.
+    this.#probe ??= this.#ping(this.#mux, timeoutMs)
+    return this.#probe
   }
 
   /** Nothing new is accepted; what was written still leaves, then the connection ends. */
@@ -121,6 +132,18 @@ export class FrpConnection implements Deadline {
 
   onDeadline(): void {
     this.destroy()
+  }
+
+  async #ping(mux: YamuxSession, timeoutMs: number): Promise<boolean> {
+    const { bytesIn } = mux
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    // A full connection answers late; what comes meanwhile is a sign of life, too.
+    mux.ping(timeoutMs, (roundTripMs) => resolve(roundTripMs !== null || mux.bytesIn > bytesIn))
+    try {
+      return await promise
+    } finally {
+      this.#probe = null
+    }
   }
 
   #accept(wire: Wire): void {

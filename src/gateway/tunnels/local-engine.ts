@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { SocketWire } from '../../net/socket-wire.ts'
 import type { Wire } from '../../net/wire.ts'
 
-const localEnginePort = 24_000
+export const localEnginePort = 24_000
 
 /**
  * The Docker engine of the gateway's own machine. While its socket is there, it is engine port 24000 without a tunnel,

@@ -50,7 +50,7 @@ export class LoopbackListeners {
     )
     server.maxConnections = maxConnectionsPerPort
     const { promise, resolve } = Promise.withResolvers<boolean>()
-    server.once('error', (error) => {
+    server.on('error', (error) => {
       this.#options.log.warn({ port, code: errorCode(error) }, 'loopback port unavailable')
       resolve(false)
     })

@@ -182,6 +182,21 @@ test('the rightful owner displaces whoever sits on its port', async () => {
   expect(registry.byName('squatter')).toBeUndefined()
 })
 
+test('a live app is not displaced by its own name in other letters', async () => {
+  const rules = claims()
+  const app = new Client()
+  ports.set('app', 23_010)
+  await claim(rules, app, { proxyName: 'app', remotePort: 23_010 })
+
+  expect(portOf(await claim(rules, new Client(), { proxyName: 'APP', remotePort: 23_010 }))).toBe(
+    'port already used',
+  )
+  expect(app.closedFor).toBeNull()
+
+  const owner = new Client({ id: 'a', kind: 'app', name: 'app', port: null })
+  expect(portOf(await claim(rules, owner, { proxyName: 'App', remotePort: 23_010 }))).toBe(23_010)
+})
+
 test('a record that comes later closes a tunnel of its name on another port, and no other', async () => {
   const rules = claims()
   const [wrong, right] = [new Client(), new Client()]
@@ -232,6 +247,24 @@ test('a token opens its own name and kind of port only', async () => {
     24_003,
   )
   expect(portOf(await claim(rules, new Client(app), {}))).toBe(23_000)
+})
+
+test('a name is its token’s: an app that took it with the shared key gives way, a live engine does not', async () => {
+  const rules = claims()
+  const gpu: TokenGrant = { id: 'e', kind: 'engine', name: 'gpu', port: null }
+  const squatter = new Client()
+  await claim(rules, squatter, { proxyName: 'gpu', remotePort: 23_001 })
+
+  expect(portOf(await claim(rules, new Client(gpu), { proxyName: 'gpu', remotePort: 24_001 }))).toBe(24_001)
+  expect(squatter.closedFor).toContain('token')
+
+  const engine = new Client()
+  await claim(rules, engine, { proxyName: 'cpu', remotePort: 24_002 })
+  const cpu = new Client({ ...gpu, id: 'c', name: 'cpu' })
+  expect(portOf(await claim(rules, cpu, { proxyName: 'cpu', remotePort: 24_003 }))).toContain(
+    'already exists',
+  )
+  expect(engine.closedFor).toBeNull()
 })
 
 test('with tokens required for engines the shared key opens apps only', async () => {

@@ -51,7 +51,8 @@ export class ProxyClaims {
     if (session.proxies.size >= maxPortsPerClient) return refused('exceed the max_ports_per_client')
     const { registry } = this.#options
     const known = await this.#recordPort(message.proxyName)
-    const port = message.remotePort === 0 ? this.#pickPort(message.proxyName, known) : message.remotePort
+    const port =
+      message.remotePort === 0 ? this.#pickPort(session, message.proxyName, known) : message.remotePort
     if (port === null) return refused('no available port')
     const kind = kindOfPort(port)
     if (kind === null) return refused('port not allowed')
@@ -63,13 +64,17 @@ export class ProxyClaims {
         `port not allowed: Nextcloud has port ${known} for "${message.proxyName}", not ${port}; deploy the app again`,
       )
     }
-    if (!(await this.#free(registry.byName(message.proxyName), session, false))) {
+    const named = registry.byName(message.proxyName)
+    const nameTaken = outranks(session, named) ? 'its name belongs to a token' : null
+    if (!(await this.#free(named, session, nameTaken))) {
       return refused(`proxy [${message.proxyName}] already exists`)
     }
-    // The rightful owner of a port is the app that Nextcloud has it for.
-    if (!(await this.#free(registry.byPort(port), session, isApp && known === port))) {
-      return refused('port already used')
-    }
+    // The rightful owner of a port is the app that Nextcloud has it for; in other letters it is the same app.
+    const holder = registry.byPort(port)
+    const isOwner =
+      isApp && known === port && (!isSameApp(holder?.name, message.proxyName) || outranks(session, holder))
+    const displaced = isOwner ? `port ${port} belongs to another app` : null
+    if (!(await this.#free(holder, session, displaced))) return refused('port already used')
     const result = this.#register(session, message, port, kind)
     if (result.kind === 'refused' || (await this.#options.bind(port))) return result
     registry.remove(result.proxy)
@@ -142,8 +147,10 @@ export class ProxyClaims {
     }
   }
 
-  #pickPort(name: string, known: number | null): number | null {
+  #pickPort(session: ControlSession, name: string, known: number | null): number | null {
     const { registry, randomInt } = this.#options
+    const { grant } = session.identity
+    if (grant !== null && grant.port !== null) return grant.port
     if (known !== null && kindOfPort(known) === 'app') return known
     const last = registry.lastPortOf(name)
     if (last !== undefined && registry.byPort(last) === undefined) return last
@@ -154,18 +161,31 @@ export class ProxyClaims {
     return null
   }
 
-  /** True once nobody holds the place: a holder whose connection is dead gives way, a live one only to the port's owner. */
-  async #free(holder: FrpProxy | undefined, claimant: ControlSession, isOwner: boolean): Promise<boolean> {
+  /** True once nobody holds the place. Who is dead gives way, who lives only with a reason to be `displaced`. */
+  async #free(
+    holder: FrpProxy | undefined,
+    claimant: ControlSession,
+    displaced: string | null,
+  ): Promise<boolean> {
     if (holder === undefined) return true
     if (holder.session === claimant) return false
-    if (isOwner) {
-      holder.session.close(`port ${holder.port} belongs to another app`)
+    if (displaced !== null) {
+      holder.session.close(displaced)
       return true
     }
     if (await holder.session.probe(probeMs)) return false
     holder.session.close('its connection is dead, and its place was asked for')
     return true
   }
+}
+
+/** A token is for its name; an app that took it with the shared key, which every app has, gives way. */
+function outranks({ identity }: ControlSession, holder: FrpProxy | undefined): boolean {
+  return identity.grant !== null && holder?.kind === 'app' && holder.session.identity.grant === null
+}
+
+function isSameApp(one: string | undefined, other: string): boolean {
+  return one?.toLowerCase() === other.toLowerCase()
 }
 
 /** What frp offers and this gateway does not; null where all is supported. */

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, type X509Certificate } from 'node:crypto'
 import type { Clock } from '../../base/clock.ts'
 import type { DeadlineSweeper } from '../../base/deadlines.ts'
 import { errorMessage } from '../../base/errors.ts'
@@ -22,7 +22,7 @@ export interface TunnelServerOptions {
   readonly address: HostPort
   /** false: HP_FRP_DISABLE_TLS. */
   readonly requiresTls: boolean
-  readonly makeThrowAwayTls: () => Promise<TunnelTls>
+  readonly makeUnverifiedTls: () => Promise<TunnelTls>
   readonly judge: LoginJudge
   readonly registry: ProxyRegistry
   readonly claims: ProxyClaims
@@ -37,7 +37,7 @@ export interface TunnelServerOptions {
 
 const maxConnections = 16_384
 const maxPerPeer = 8_192
-const sweepEveryMs = 5_000
+const sweepEveryMs = 15_000
 const runIdPattern = /^[\w.-]{1,64}$/
 
 /** An frp server inside the gateway: clients log in, publish one tcp proxy each, and carry requests. */
@@ -52,11 +52,11 @@ export class TunnelServer implements OpeningHost {
 
   constructor(options: TunnelServerOptions) {
     this.#options = options
-    const { address, requiresTls, makeThrowAwayTls, log } = options
+    const { address, requiresTls, makeUnverifiedTls, log } = options
     this.#door = new FrontDoor({
       address,
       requiresTls,
-      makeThrowAwayTls,
+      makeUnverifiedTls,
       maxConnections,
       maxPerPeer,
       log,
@@ -70,10 +70,6 @@ export class TunnelServer implements OpeningHost {
     return this.#address
   }
 
-  get sessionCount(): number {
-    return this.#sessions.size
-  }
-
   get connectionCount(): number {
     return this.#door.openConnections
   }
@@ -81,7 +77,7 @@ export class TunnelServer implements OpeningHost {
   /** Rejects with LISTEN_FAILED. */
   async start(): Promise<void> {
     this.#address = await this.#door.listen()
-    this.#sweep = setInterval(() => this.#closeSilent(), sweepEveryMs)
+    this.#sweep = setInterval(() => this.#lookAfter(), sweepEveryMs)
     this.#sweep.unref()
     this.#options.log.info(
       { address: formatHostPort(this.#address), tls: this.#options.requiresTls },
@@ -94,8 +90,16 @@ export class TunnelServer implements OpeningHost {
   }
 
   /** Ends every session that a token or key opened which is no longer good. */
-  closeSessions(matches: (identity: Identity) => boolean, problem: string): void {
-    for (const session of this.#sessions.values()) if (matches(session.identity)) session.close(problem)
+  closeSessions(matches: (session: ControlSession) => boolean, problem: string): void {
+    for (const session of this.#sessions.values()) if (matches(session)) session.close(problem)
+  }
+
+  /** Ends the connections that showed such a certificate, logged in or not. */
+  endWhere(isGone: (certificate: X509Certificate) => boolean, problem: string): void {
+    const isOf = ({ arrival: { certificate } }: FrpConnection): boolean =>
+      certificate !== null && isGone(certificate)
+    this.closeSessions(({ connection }) => isOf(connection), problem)
+    for (const connection of this.#connections) if (isOf(connection)) connection.destroySoon()
   }
 
   /** No new clients; the tunnels stay until `stop`. */
@@ -125,6 +129,11 @@ export class TunnelServer implements OpeningHost {
   onLogin(connection: FrpConnection, channel: FrpChannel, login: Login): ChannelReceiver {
     const { judge, events, clock, log, claims, history } = this.#options
     const { peer } = connection.arrival
+    if (connection.isAdmitted) {
+      // NOTE: a client logs in once on a connection; more would be more ports than one.
+      channel.destroy()
+      return ignore
+    }
     const verdict = judge.judge(login, peer)
     events.login(verdict.kind === 'admitted' ? 'admitted' : verdict.cause)
     if (verdict.kind === 'refused') {
@@ -143,14 +152,13 @@ export class TunnelServer implements OpeningHost {
       connection,
       channel,
       clock,
-      log,
       claim: (claimant, message) => claims.claim(claimant, message),
       onOpened: (proxy) => {
         history.opened(proxy)
         log.info({ name: proxy.name, port: proxy.port, peer, client: login.version }, 'tunnel opened')
         this.#options.onOpened(proxy)
       },
-      onRefused: (_session, name, error) => {
+      onRefused: (name, error) => {
         events.proxyRefused()
         this.#refused(peer, name, error)
       },
@@ -166,6 +174,7 @@ export class TunnelServer implements OpeningHost {
     })
     this.#sessions.set(runId, session)
     session.start()
+    void session.probe(sweepEveryMs)
     return session
   }
 
@@ -215,9 +224,11 @@ export class TunnelServer implements OpeningHost {
     this.#connections.add(connection)
   }
 
-  #closeSilent(): void {
+  /** Ends sessions that say nothing any more, and measures the round trips of the others. */
+  #lookAfter(): void {
     for (const session of this.#sessions.values()) {
       if (session.isSilent) session.close('no heartbeat for 90 seconds')
+      else void session.probe(sweepEveryMs)
     }
   }
 

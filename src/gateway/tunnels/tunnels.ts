@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto'
+import { randomInt, type X509Certificate } from 'node:crypto'
 import type { Clock } from '../../base/clock.ts'
 import type { DeadlineSweeper } from '../../base/deadlines.ts'
 import type { Logger } from '../../base/logger.ts'
@@ -10,12 +10,12 @@ import type { AppLookup } from '../access/decision.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import type { TokenStore } from '../tokens/token-store.ts'
 import type { TunnelTls } from './front-door.ts'
-import { LocalEngine } from './local-engine.ts'
+import { LocalEngine, localEnginePort } from './local-engine.ts'
 import { LoginJudge } from './login-judge.ts'
 import { LoopbackListeners } from './loopback-listeners.ts'
 import { ProxyClaims } from './proxy-claims.ts'
 import { ProxyRegistry, type FrpProxy } from './proxy-registry.ts'
-import { TunnelDialer } from './tunnel-dialer.ts'
+import { AppDialer, EngineDialer } from './tunnel-dialer.ts'
 import { TunnelEvents } from './tunnel-events.ts'
 import { describeTunnel, TunnelHistory } from './tunnel-history.ts'
 import { TunnelServer } from './tunnel-server.ts'
@@ -23,7 +23,7 @@ import type { TunnelOverview } from './tunnel-status.ts'
 
 export interface TunnelsOptions {
   readonly config: GatewayConfig
-  readonly makeThrowAwayTls: () => Promise<TunnelTls>
+  readonly makeUnverifiedTls: () => Promise<TunnelTls>
   readonly bruteForce: BruteForce
   readonly tokens: TokenStore
   readonly findApp: (appId: string) => AppLookup | Promise<AppLookup>
@@ -74,7 +74,7 @@ export class Tunnels {
     this.#server = new TunnelServer({
       address: config.listen.frp,
       requiresTls: config.frpTls,
-      makeThrowAwayTls: options.makeThrowAwayTls,
+      makeUnverifiedTls: options.makeUnverifiedTls,
       judge: new LoginJudge({
         sharedKey: config.sharedKey,
         tokens,
@@ -96,7 +96,7 @@ export class Tunnels {
       },
     })
     tokens.onRevoke((revoked) => {
-      this.#server.closeSessions((identity) => identity.grant?.id === revoked.id, 'its token was revoked')
+      this.#server.closeSessions(({ identity }) => identity.grant?.id === revoked.id, 'its token was revoked')
     })
     metrics.gauge('harp_tunnels', 'Open tunnels.', () => this.#registry.size)
     metrics.gauge(
@@ -106,9 +106,14 @@ export class Tunnels {
     )
   }
 
-  /** Leads what a tunnel serves into it, and everything else to `direct`. */
-  dialer(direct: Dialer): Dialer {
-    return new TunnelDialer({ server: this.#server, direct, localEngine: this.#localEngine })
+  /** For apps: leads what a tunnel serves into it, and everything else to `direct`. */
+  appDialer(direct: Dialer): Dialer {
+    return new AppDialer({ server: this.#server, direct })
+  }
+
+  /** For allowed Docker calls. */
+  engineDialer(direct: Dialer): Dialer {
+    return new EngineDialer({ server: this.#server, direct, localEngine: this.#localEngine })
   }
 
   /** In TLS mode after `useTls`. Rejects with LISTEN_FAILED. */
@@ -121,6 +126,11 @@ export class Tunnels {
     this.#server.useTls(identity)
   }
 
+  /** Ends the tunnels of clients that showed such a certificate. */
+  endWhere(isGone: (certificate: X509Certificate) => boolean, problem: string): void {
+    this.#server.endWhere(isGone, problem)
+  }
+
   /** Nextcloud's record of an app came or changed. */
   recheck(appId: string, port: number): void {
     this.#claims.recheck(appId, port)
@@ -128,6 +138,16 @@ export class Tunnels {
 
   get open(): readonly FrpProxy[] {
     return this.#registry.list()
+  }
+
+  /** The ports of engines that are there or were within a day, and how they are reached. */
+  get engines(): ReadonlyMap<number, 'socket' | 'tunnel'> {
+    const ports = new Map<number, 'socket' | 'tunnel'>()
+    for (const { kind, port } of [...this.#history.lostTunnels, ...this.#registry.list()]) {
+      if (kind === 'engine') ports.set(port, 'tunnel')
+    }
+    if (this.#localEngine.has(localEnginePort)) ports.set(localEnginePort, 'socket')
+    return ports
   }
 
   drain(): void {

@@ -32,7 +32,13 @@ export class WebSocketDoor {
         return
       }
       this.#sockets.handleUpgrade(request, socket, head, (websocket) => {
-        onStream(createWebSocketStream(websocket))
+        const stream = createWebSocketStream(websocket)
+        // NOTE: one whose connection broke after `end` would never close: it waits for a handshake that cannot come.
+        websocket.once('close', () => {
+          if (stream.readableEnded) stream.destroy()
+          else stream.once('end', () => stream.destroy())
+        })
+        onStream(stream)
       })
     })
     this.#server.on('clientError', (_error, socket) => socket.destroy())

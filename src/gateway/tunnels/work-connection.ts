@@ -28,6 +28,7 @@ export interface WorkConnectionOptions {
  */
 export class WorkConnection implements PooledWork, WireHandler {
   readonly #options: WorkConnectionOptions
+  #isDead = false
 
   constructor(options: WorkConnectionOptions) {
     this.#options = options
@@ -36,6 +37,11 @@ export class WorkConnection implements PooledWork, WireHandler {
 
   get connection(): FrpConnection {
     return this.#options.connection
+  }
+
+  /** It ended, or broke the rules: it cannot be started any more. */
+  get isDead(): boolean {
+    return this.#isDead
   }
 
   /** From here on the wire is the caller's. */
@@ -52,17 +58,18 @@ export class WorkConnection implements PooledWork, WireHandler {
   /** Bytes before StartWorkConn are against the protocol. */
   onData(): void {
     this.#options.wire.destroy()
-    this.#options.onIdleEnd(this)
+    this.onClose()
   }
 
   onEnd(): void {
     this.#options.wire.destroy()
-    this.#options.onIdleEnd(this)
+    this.onClose()
   }
 
   onDrain(): void {}
 
   onClose(): void {
+    this.#isDead = true
     this.#options.onIdleEnd(this)
   }
 }

@@ -15,10 +15,6 @@ export class Pings {
   #pending: PendingPing[] = []
   #nextId = 0
 
-  get isWaiting(): boolean {
-    return this.#pending.length > 0
-  }
-
   /** When the first of them is late. */
   get deadlineAt(): number {
     return this.#pending.reduce((at, ping) => Math.min(at, ping.expiresAt), Number.POSITIVE_INFINITY)

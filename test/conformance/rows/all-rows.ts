@@ -3,16 +3,17 @@ import { appApiFrontRows } from './app-api-front.ts'
 import { appapiSignedRows } from './appapi-signed.ts'
 import { banAndAddressRows } from './bans-and-addresses.ts'
 import { dataPathRows } from './data-path.ts'
+import { engineRows } from './engine.ts'
 import { framingRows } from './framing.ts'
+import { kubernetesRows } from './kubernetes.ts'
 import { lookupRows } from './lookups.ts'
 import { operationRows } from './operation.ts'
 import { pathAndAppIdRows } from './path-and-app-id.ts'
 import { processRows } from './process.ts'
 import { transportRows } from './transport.ts'
+import { tunnelRows } from './tunnels.ts'
 import { userAndRouteRows } from './users-and-routes.ts'
 import { weaknessRows } from './weaknesses.ts'
-
-export { pendingRows } from './app-api-front.ts'
 
 /** Every applicable row of the contract's 9.1-9.5 and 9.8 (56 and 161 do not apply to one process), and the fixed weaknesses. */
 export const allRows: readonly Row[] = [
@@ -22,6 +23,9 @@ export const allRows: readonly Row[] = [
   ...appapiSignedRows,
   ...banAndAddressRows,
   ...appApiFrontRows,
+  ...engineRows,
+  ...kubernetesRows,
+  ...tunnelRows,
   ...transportRows,
   ...processRows,
   ...weaknessRows,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { type HeaderLine, headerValue, headerValues } from '../../support/http1-wire.ts'
 import type { RawOutcome } from '../../support/raw-http.ts'
 import { expectEcho, expectHeader, expectStatus, expectStockPage, expectText, jsonOf } from '../outcomes.ts'
-import type { PendingRow, Row } from '../row.ts'
+import type { Row } from '../row.ts'
 import { publicRoute, type Scene, type TestApp } from '../scene.ts'
 
 const control = '/exapps/app_api'
@@ -245,24 +245,3 @@ export const appApiFrontRows: readonly Row[] = [
     },
   },
 ]
-
-/** Rows that need tunnels or an engine: 501 until those exist. */
-export const pendingRows: readonly PendingRow[] = [
-  { row: 81, title: 'an FRP login from a banned address is refused' },
-  engine(88, 'GET', '/v1.44/_ping', 'the engine answers a ping'),
-  engine(89, 'HEAD', '/v1.44/_ping', 'HEAD of a ping'),
-  engine(90, 'GET', '/_ping', 'a ping without a version'),
-  engine(91, 'GET', '/v1.44/images/ghcr.io/a/b:c/json', 'an image with slashes in its name'),
-  engine(
-    92,
-    'GET',
-    '/v1.44/containers/nc_app_foo/logs?stdout=true&stderr=true&tail=all',
-    'logs, byte for byte',
-  ),
-  engine(94, 'POST', '/v1.44/images/create?fromImage=x', 'a pull, line by line'),
-  engine(97, 'GET', '/v1.44/_ping', 'nothing listens on the engine port'),
-]
-
-function engine(row: number, method: string, path: string, title: string): PendingRow {
-  return { row, title, probe: { method, target: `${control}${path}` } }
-}

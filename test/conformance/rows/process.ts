@@ -108,7 +108,12 @@ export const processRows: readonly Row[] = [
     row: 154,
     title: 'a certificate validity that is no number of days refuses the start',
     profile: 'own',
-    run: (scene) => expectRefusals(scene, 'HP_FRP_CERT_VALIDITY_DAYS', ['0', '1y']),
+    async run(scene) {
+      for (const value of ['0', '1y']) {
+        const environment = { HP_FRP_CERT_VALIDITY_DAYS: value, HP_FRP_DISABLE_TLS: 'false' }
+        await expectRefusal(scene, { environment }, /HP_FRP_CERT_VALIDITY_DAYS/)
+      }
+    },
   },
   {
     row: 160,

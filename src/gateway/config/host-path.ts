@@ -1,0 +1,17 @@
+const maxPathLength = 4096
+
+/**
+ * A path on an engine's host, for comparison: without `.`, `..`, doubled or trailing slashes, and /var/run as the link
+ * that it is. null: not an absolute path.
+ */
+export function normalPath(path: string): string | null {
+  // oxlint-disable-next-line no-control-regex -- no path that an engine takes has any
+  if (!path.startsWith('/') || path.length > maxPathLength || /[\x00-\x1f\x7f]/.test(path)) return null
+  const segments: string[] = []
+  for (const segment of path.split('/')) {
+    if (segment === '..') segments.pop()
+    else if (segment !== '' && segment !== '.') segments.push(segment)
+  }
+  const [first, second, ...rest] = segments
+  return `/${(first === 'var' && second === 'run' ? ['run', ...rest] : segments).join('/')}`
+}
