@@ -1,16 +1,17 @@
 /**
- * Replays what a real Nextcloud with AppAPI 32, 33 and 34 sent, in order, against our gateway. Requests that this
- * gateway serves must get the recorded status, from the engine's own API too, which a stand-in engine answers as
- * recorded, and Kubernetes by a simulated cluster; `/docker` must get 501 with a text, and counts as pending. The one
- * request with a wrong key must get 401 (the recorder had answered everything).
+ * Replays what a real Nextcloud with AppAPI 32, 33 and 34 sent, from first to last request, against our gateway, with
+ * a scripted engine and a simulated cluster. Each request must get the recorded status, and what AppAPI takes from the
+ * recorded body; the one with a wrong key must get 401 (the recorder had answered everything).
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { FakeExApp } from '../support/fake-exapp.ts'
 import { type FakeAppRecord, FakeNextcloud } from '../support/fake-nextcloud.ts'
 import { GatewayProcess } from '../support/gateway-process.ts'
 import { headerValue, headerValues } from '../support/http1-wire.ts'
+import { podStatus } from '../support/kubernetes-pods.ts'
 import { KubernetesSimulator } from '../support/kubernetes-simulator.ts'
 import { exchange, type RawResponse } from '../support/raw-http.ts'
+import { dockerProblems, isDockerRoute, recordedPasses, ReplayEngine } from './docker-replay.ts'
 import {
   isKubernetes,
   kubernetesProblems,
@@ -24,14 +25,10 @@ import {
   type RecordedRequest,
   redirectTo,
 } from './recorded-conversation.ts'
-import { type EngineAnswer, StandInEngine } from './stand-in-engine.ts'
 
 const key = 'some_very_secure_password'
 const conversations = loadConversations()
-const pendingTarget = /^\/exapps\/app_api\/docker\//
-const engineTarget = /^\/exapps\/app_api\/v\d/
 const kubernetesTarget = /^\/exapps\/app_api\/k8s\//
-const counts = { passed: 0, pending: 0 }
 let exapp: FakeExApp
 
 beforeAll(async () => {
@@ -39,9 +36,6 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await exapp.stop()
-  console.log(
-    `recorded AppAPI requests: ${counts.passed} answered as recorded, ${counts.pending} pending (501)`,
-  )
 })
 
 test('all seven recorded conversations are there', () => {
@@ -53,8 +47,9 @@ test.each(conversations)(
   { timeout: 60_000 },
   async (conversation) => {
     const nextcloud = await FakeNextcloud.start({ key })
-    await using engine = await StandInEngine.startOnSocket(answerAsRecorded(conversation))
+    await using engine = await ReplayEngine.start(conversation, key)
     await using cluster = await KubernetesSimulator.start({ clusterIp: exapp.host })
+    cluster.store.scripts.set('nc-app-bedapp', [podStatus.ready])
     const environment = {
       HP_SHARED_KEY: key,
       HARP_DOCKER_SOCKET: engine.path,
@@ -62,15 +57,13 @@ test.each(conversations)(
     }
     const gateway = await GatewayProcess.start(nextcloud.url, { environment })
     try {
-      const replayed = await replay(conversation, gateway, nextcloud)
-      const pending = replayed.filter((each) => each.isPending).length
-      counts.pending += pending
-      counts.passed += replayed.length - pending
+      const replayed = await replay(conversation, { gateway, nextcloud, engine })
 
       expect(replayed.filter((each) => each.problems.length > 0)).toEqual([])
-      expect(engine.requests.map(({ method, target }) => ({ method, target }))).toEqual(
-        engineCalls(conversation).map(({ method, target }) => ({ method, target: engineTargetOf(target) })),
-      )
+      expect(replayed).toHaveLength(conversation.requests.length)
+      expect(engine.passed).toEqual(recordedPasses(conversation, key))
+      // Every conversation ends with the app removed, with its data.
+      expect(engine.leftovers).toEqual([])
     } finally {
       await gateway.stop()
       await nextcloud.stop()
@@ -78,35 +71,20 @@ test.each(conversations)(
   },
 )
 
-function engineCalls({ requests }: RecordedConversation): RecordedRequest[] {
-  return requests.filter(
-    ({ target, headers }) => engineTarget.test(target) && headerValue(headers, 'harp-shared-key') === key,
-  )
-}
-
-function engineTargetOf(target: string): string {
-  return target.slice('/exapps/app_api'.length)
-}
-
-/** The recorded answers, in their order. */
-function answerAsRecorded(conversation: RecordedConversation): EngineAnswer {
-  const left = engineCalls(conversation)
-  return (_request, response) => {
-    const { answer = { status: 500, body: 'nothing more was recorded' } } = left.shift() ?? {}
-    response.writeHead(answer.status).end(answer.body)
-  }
-}
-
 interface Replayed {
   readonly request: string
-  readonly isPending: boolean
   readonly problems: readonly string[]
+}
+
+interface Stage {
+  readonly gateway: GatewayProcess
+  readonly nextcloud: FakeNextcloud
+  readonly engine: ReplayEngine
 }
 
 async function replay(
   conversation: RecordedConversation,
-  gateway: GatewayProcess,
-  nextcloud: FakeNextcloud,
+  { gateway, nextcloud, engine }: Stage,
 ): Promise<Replayed[]> {
   const replayed: Replayed[] = []
   let known: FakeAppRecord | undefined
@@ -116,17 +94,15 @@ async function replay(
       : redirectTo(recorded, exapp)
     known = registeredApp(recorded) ?? known
     if (known !== undefined) nextcloud.setApp('bedapp', { record: known })
-    const outcome = await exchange(gateway, request)
     const isRightKey = headerValue(recorded.headers, 'harp-shared-key') === key
-    const isPending = isRightKey && pendingTarget.test(recorded.target)
-    const wanted = isPending ? 501 : isRightKey ? recorded.answer.status : 401
+    const wanted = isRightKey ? engine.wantedStatus(recorded) : 401
+    const outcome = await exchange(gateway, request)
     const problems: string[] = []
     if (outcome.kind !== 'response') problems.push(outcome.kind)
     else if (outcome.response.status !== wanted) {
       problems.push(`${outcome.response.status} instead of ${wanted}: ${outcome.response.body.toString()}`)
-    } else if (isPending) problems.push(...pendingProblems(outcome.response))
-    else if (isRightKey) problems.push(...servedProblems(recorded, outcome.response, conversation))
-    replayed.push({ request: `${recorded.seq} ${recorded.method} ${recorded.target}`, isPending, problems })
+    } else if (isRightKey) problems.push(...servedProblems(recorded, outcome.response, conversation))
+    replayed.push({ request: `${recorded.seq} ${recorded.method} ${recorded.target}`, problems })
     if (recorded.method === 'POST' && recorded.target.includes('/exapp_storage/')) {
       // NOTE: until here Nextcloud knows nothing, so the first heartbeats go by their headers alone.
       known = JSON.parse(request.body) as FakeAppRecord
@@ -138,13 +114,6 @@ async function replay(
   return replayed
 }
 
-function pendingProblems(response: RawResponse): string[] {
-  const isText = headerValue(response.headers, 'content-type')?.startsWith('text/plain') === true
-  return isText && response.body.length > 20
-    ? []
-    : [`a 501 without a clear text: ${response.body.toString()}`]
-}
-
 function servedProblems(
   recorded: RecordedRequest,
   response: RawResponse,
@@ -153,6 +122,7 @@ function servedProblems(
   const body = response.body.toString()
   if (recorded.target === '/exapps/app_api/info') return infoProblems(JSON.parse(body), conversation)
   if (recorded.target.startsWith('/exapps/bedapp')) return forwardProblems(recorded)
+  if (isDockerRoute(recorded)) return dockerProblems(recorded, body)
   if (kubernetesTarget.test(recorded.target)) return kubernetesProblems(recorded, body, exapp)
   return body === recorded.answer.body ? [] : [`the body ${JSON.stringify(body)}`]
 }

@@ -413,6 +413,20 @@ test('the same client logs in again with its run id and has its port at once', a
   await first.ended()
 })
 
+test('a login with the run id of a live engine does not displace it; of a dead one it does', async () => {
+  const engine = await tunnel(plain, { name: 'live', port: 24_011 })
+  const replay = await tunnel(plain, { name: 'live', port: 24_011, runId: engine.runId })
+
+  expect(replay.runId).not.toBe(engine.runId)
+  expect(replay.proxyResponses.get('live')?.error).toBe('proxy [live] already exists')
+  expect(engine.ends).toEqual([])
+
+  const frozen = await tunnel(plain, { name: 'frozen engine', port: 24_012 })
+  frozen.freeze()
+  const again = await tunnel(plain, { name: 'frozen engine', port: 24_012, runId: frozen.runId })
+  expect(again.proxyResponses.get('frozen engine')?.error).toBe('')
+})
+
 test('a client whose machine froze loses its place to its successor, without waiting for a keep-alive', async () => {
   const port = nextPort()
   const frozen = await tunnel(plain, { name: 'frozen', port })

@@ -106,7 +106,7 @@ export class EngineClient {
   async request(request: EngineRequest): Promise<EngineReply> {
     const { method, path, timeoutMs } = request
     return this.#within(timeoutMs, `${method} ${path}`, request.signal, async (signal) => {
-      const leave = await this.#calls.enter(Math.min(maxWaitMs, timeoutMs), signal)
+      const leave = await this.#calls.enter(maxWaitMs, signal)
       try {
         const reply = await this.#call(request, signal)
         if (!refusesVersion(reply.status, reply.message)) return reply

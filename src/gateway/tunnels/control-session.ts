@@ -85,6 +85,10 @@ export class ControlSession implements ChannelReceiver {
     return this.#options.channel.version
   }
 
+  get hasEngine(): boolean {
+    return [...this.proxies.values()].some(({ kind }) => kind === 'engine')
+  }
+
   /** The client's address. */
   get peer(): string {
     return this.#options.connection.arrival.peer

@@ -10,6 +10,7 @@ import type { Login, NewWorkConn } from '../frp/messages.ts'
 import { ControlSession } from './control-session.ts'
 import { FrontDoor, type Arrival, type TunnelTls } from './front-door.ts'
 import { FrpConnection } from './frp-connection.ts'
+import { LateReceiver } from './late-receiver.ts'
 import type { Identity, LoginJudge } from './login-judge.ts'
 import type { ChannelReceiver, OpeningHost } from './opening-stream.ts'
 import type { ProxyClaims } from './proxy-claims.ts'
@@ -17,6 +18,14 @@ import type { FrpProxy, ProxyRegistry } from './proxy-registry.ts'
 import type { TunnelHistory } from './tunnel-history.ts'
 import type { TunnelEvents } from './tunnel-events.ts'
 import { refuseWork, type Visitor } from './work-connection.ts'
+
+interface Opening {
+  readonly connection: FrpConnection
+  readonly channel: FrpChannel
+  readonly login: Login
+  readonly identity: Identity
+  readonly runId: string
+}
 
 export interface TunnelServerOptions {
   readonly address: HostPort
@@ -38,6 +47,7 @@ export interface TunnelServerOptions {
 const maxConnections = 16_384
 const maxPerPeer = 8_192
 const sweepEveryMs = 15_000
+const probeMs = 1_500
 const runIdPattern = /^[\w.-]{1,64}$/
 
 /** An frp server inside the gateway: clients log in, publish one tcp proxy each, and carry requests. */
@@ -127,7 +137,7 @@ export class TunnelServer implements OpeningHost {
   }
 
   onLogin(connection: FrpConnection, channel: FrpChannel, login: Login): ChannelReceiver {
-    const { judge, events, clock, log, claims, history } = this.#options
+    const { judge, events } = this.#options
     const { peer } = connection.arrival
     if (connection.isAdmitted) {
       // NOTE: a client logs in once on a connection; more would be more ports than one.
@@ -144,11 +154,54 @@ export class TunnelServer implements OpeningHost {
       return ignore
     }
     connection.admitted()
-    const runId = this.#takeRunId(login.runId, verdict.identity)
+    const { identity } = verdict
+    const old = this.#sessions.get(login.runId)
+    if (old === undefined || old.identity.grant?.id !== identity.grant?.id) {
+      // NOTE: a run id from before a restart of the gateway is unknown and as good as any.
+      const runId = old === undefined && runIdPattern.test(login.runId) ? login.runId : newRunId()
+      return this.#open({ connection, channel, login, identity, runId })
+    }
+    if (!old.hasEngine) {
+      old.close(loggedInAgain)
+      return this.#open({ connection, channel, login, identity, runId: login.runId })
+    }
+    const late = new LateReceiver()
+    void this.#openAfter(old, { connection, channel, login, identity, runId: login.runId }, late)
+    return late
+  }
+
+  onWorkConnection(connection: FrpConnection, channel: FrpChannel, message: NewWorkConn): void {
+    const session = this.#sessions.get(message.runId)
+    const { version } = channel
+    const { wire, early } = channel.detach()
+    if (session === undefined || !isOwnConnection(session, connection)) {
+      this.#refused(connection.arrival.peer, null, 'a work connection for a session that is not its own')
+      refuseWork(wire, version, 'this run id has no session here; log in again')
+      return
+    }
+    if (early.length > 0) {
+      wire.destroy()
+      return
+    }
+    connection.admitted()
+    session.addWork(wire, version, connection)
+  }
+
+  /** NOTE: a live engine is not displaced, not even by a recorded login that is played again. */
+  async #openAfter(old: ControlSession, opening: Opening, late: LateReceiver): Promise<void> {
+    const isAlive = await old.probe(probeMs)
+    if (late.isClosed || this.#isStopped) return
+    if (!isAlive) old.close(loggedInAgain)
+    late.become(this.#open(isAlive ? { ...opening, runId: newRunId() } : opening))
+  }
+
+  #open({ connection, channel, login, identity, runId }: Opening): ControlSession {
+    const { events, clock, log, claims, history } = this.#options
+    const { peer } = connection.arrival
     const session = new ControlSession({
       runId,
       login,
-      identity: verdict.identity,
+      identity,
       connection,
       channel,
       clock,
@@ -176,34 +229,6 @@ export class TunnelServer implements OpeningHost {
     session.start()
     void session.probe(sweepEveryMs)
     return session
-  }
-
-  onWorkConnection(connection: FrpConnection, channel: FrpChannel, message: NewWorkConn): void {
-    const session = this.#sessions.get(message.runId)
-    const { version } = channel
-    const { wire, early } = channel.detach()
-    if (session === undefined || !isOwnConnection(session, connection)) {
-      this.#refused(connection.arrival.peer, null, 'a work connection for a session that is not its own')
-      refuseWork(wire, version, 'this run id has no session here; log in again')
-      return
-    }
-    if (early.length > 0) {
-      wire.destroy()
-      return
-    }
-    connection.admitted()
-    session.addWork(wire, version, connection)
-  }
-
-  /** The client's own run id where it may have it; what the session had under it is closed first, ports and all. */
-  #takeRunId(asked: string, identity: Identity): string {
-    const old = this.#sessions.get(asked)
-    if (old !== undefined && old.identity.grant?.id === identity.grant?.id) {
-      old.close('its client logged in again')
-      return asked
-    }
-    // NOTE: a run id after a restart of the gateway is unknown and as good as any.
-    return old === undefined && runIdPattern.test(asked) ? asked : randomBytes(8).toString('hex')
   }
 
   #onArrival(arrival: Arrival, isMultiplexed: boolean): void {
@@ -238,6 +263,7 @@ export class TunnelServer implements OpeningHost {
   }
 }
 
+const loggedInAgain = 'its client logged in again'
 const ignore: ChannelReceiver = { onMessage() {}, onClose() {} }
 
 /** Multiplexed, it is the same connection; else the same peer with the same certificate. */
@@ -245,4 +271,8 @@ function isOwnConnection(session: ControlSession, connection: FrpConnection): bo
   if (session.connection.isMultiplexed || connection.isMultiplexed) return session.connection === connection
   const [of, is] = [session.connection.arrival, connection.arrival]
   return of.peer === is.peer && of.certificate?.fingerprint256 === is.certificate?.fingerprint256
+}
+
+function newRunId(): string {
+  return randomBytes(8).toString('hex')
 }

@@ -3,6 +3,7 @@ import { appApiFrontRows } from './app-api-front.ts'
 import { appapiSignedRows } from './appapi-signed.ts'
 import { banAndAddressRows } from './bans-and-addresses.ts'
 import { dataPathRows } from './data-path.ts'
+import { dockerRows } from './docker.ts'
 import { engineRows } from './engine.ts'
 import { framingRows } from './framing.ts'
 import { kubernetesRows } from './kubernetes.ts'
@@ -15,7 +16,7 @@ import { tunnelRows } from './tunnels.ts'
 import { userAndRouteRows } from './users-and-routes.ts'
 import { weaknessRows } from './weaknesses.ts'
 
-/** Every applicable row of the contract's 9.1-9.5 and 9.8 (56 and 161 do not apply to one process), and the fixed weaknesses. */
+/** Every applicable row of the contract's 9.1-9.8 (56 and 161 do not apply to one process), and the fixed weaknesses. */
 export const allRows: readonly Row[] = [
   ...pathAndAppIdRows,
   ...userAndRouteRows,
@@ -24,6 +25,7 @@ export const allRows: readonly Row[] = [
   ...banAndAddressRows,
   ...appApiFrontRows,
   ...engineRows,
+  ...dockerRows,
   ...kubernetesRows,
   ...tunnelRows,
   ...transportRows,

@@ -84,11 +84,7 @@ export const kubernetesRows: readonly Row[] = [
         assert.deepEqual(spec.template.spec.containers[0]?.volumeMounts, [
           { name: 'data', mountPath: '/nc_app_Foo_Bar_data' },
         ])
-        expectText(
-          await call(own, 'create', body),
-          409,
-          "Deployment 'nc-app-foo-bar-rp' already exists.",
-        )
+        expectText(await call(own, 'create', body), 409, "Deployment 'nc-app-foo-bar-rp' already exists.")
       }),
   },
   {
