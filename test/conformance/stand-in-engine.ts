@@ -1,9 +1,6 @@
 /** A stand-in Docker engine: it records requests and answers what it is told to. Whoever starts one stops it. */
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, ListenOptions } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import type { AddressInfo } from 'node:net'
 
 export interface EngineRequest {
   readonly method: string
@@ -16,10 +13,8 @@ export type EngineAnswer = (request: EngineRequest, response: ServerResponse) =>
 export class StandInEngine {
   readonly requests: EngineRequest[] = []
   readonly #server: Server
-  readonly #directory: string | null
 
-  private constructor(answer: EngineAnswer, directory: string | null) {
-    this.#directory = directory
+  private constructor(answer: EngineAnswer) {
     this.#server = createServer((request, response) => {
       request.resume()
       const { method = '', url = '', headers } = request
@@ -36,15 +31,11 @@ export class StandInEngine {
 
   /** On a free port of loopback. */
   static async start(answer: EngineAnswer): Promise<StandInEngine> {
-    const engine = new StandInEngine(answer, null)
-    await engine.#listen({ host: '127.0.0.1', port: 0 })
-    return engine
-  }
-
-  /** On a Unix socket in a directory of its own. */
-  static async startOnSocket(answer: EngineAnswer): Promise<StandInEngine> {
-    const engine = new StandInEngine(answer, await mkdtemp(join(tmpdir(), 'harp-engine-')))
-    await engine.#listen({ path: engine.path })
+    const engine = new StandInEngine(answer)
+    await new Promise<void>((resolve, reject) => {
+      engine.#server.once('error', reject)
+      engine.#server.listen({ host: '127.0.0.1', port: 0 }, resolve)
+    })
     return engine
   }
 
@@ -52,21 +43,9 @@ export class StandInEngine {
     return (this.#server.address() as AddressInfo).port
   }
 
-  get path(): string {
-    return join(this.#directory ?? '', 'docker.sock')
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve))
     this.#server.closeAllConnections()
     await closed
-    if (this.#directory !== null) await rm(this.#directory, { recursive: true, force: true })
-  }
-
-  async #listen(where: ListenOptions): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(where, resolve)
-    })
   }
 }

@@ -31,7 +31,7 @@ export const ownSettings = {
     choices: ['none', 'engines', 'all'],
     part: 'tunnels',
     description:
-      'Which tunnels must log in with a token of their own (`harp token add`), so that the shared key is refused for them: remote Docker `engines`, or `all`. With `none` the key is accepted everywhere, with a warning for engines.',
+      'Which tunnels must log in with a token of their own (`harp token add`), so that the shared key is refused for them: remote Docker `engines`, or `all`. With `none` the key is accepted everywhere, with a warning for engines. With `all` an ExApp that Nextcloud deploys gets a token in place of the key; those deployed before have to be deployed again.',
   },
   HARP_FRP_LOOPBACK: {
     kind: 'boolean',
