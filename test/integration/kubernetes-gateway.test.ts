@@ -20,7 +20,7 @@ function call(stage: Stage, action: string, body: object): Promise<RawOutcome> {
 
 test('a cluster that hangs delays no app that is known, and no other route', async () => {
   await using cluster = await KubernetesSimulator.start()
-  await using stage = await Stage.open(cluster.environment)
+  await using stage = await Stage.open({ ...cluster.environment, HARP_TIMEOUT_DRAIN: '200ms' })
   const { path } = await stage.exapp()
   expect(responseOf(await stage.send({ target: `${path}/known` })).status).toBe(200)
   cluster.fault = () => ({ kind: 'hang' })

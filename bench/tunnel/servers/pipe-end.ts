@@ -4,12 +4,12 @@
  */
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { join as joinPath } from 'node:path'
+import { join } from 'node:path'
 import { createServer } from 'node:tls'
-import { join } from './pipe.ts'
+import { pipeBoth } from './pipe.ts'
 
 const [port = '0', certificates = '', appSocket = ''] = process.argv.slice(2)
-const read = (name: string): Buffer => readFileSync(joinPath(certificates, name))
+const read = (name: string): Buffer => readFileSync(join(certificates, name))
 
 createServer(
   {
@@ -20,6 +20,6 @@ createServer(
     rejectUnauthorized: true,
     noDelay: true,
   },
-  (secured) => join(secured, connect({ path: appSocket })),
+  (secured) => pipeBoth(secured, connect({ path: appSocket })),
 ).listen({ port: Number(port), host: '127.0.0.1', backlog: 4_096 })
 process.on('disconnect', () => process.exit())

@@ -6,12 +6,12 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join as joinPath } from 'node:path'
+import { join } from 'node:path'
 import { connect, createSecureContext, type TLSSocket } from 'node:tls'
-import { join } from './pipe.ts'
+import { pipeBoth } from './pipe.ts'
 
 const [port = '0', tlsPort = '0', certificates = ''] = process.argv.slice(2)
-const read = (name: string): Buffer => readFileSync(joinPath(certificates, name))
+const read = (name: string): Buffer => readFileSync(join(certificates, name))
 const secureContext = createSecureContext({
   ca: read('ca.crt'),
   cert: read('client.crt'),
@@ -38,7 +38,7 @@ async function fill(count: number): Promise<void> {
 createServer({ noDelay: true }, (client) => {
   const [secured = open()] = waiting
   waiting.delete(secured)
-  join(client, secured)
+  pipeBoth(client, secured)
 }).listen({ port: Number(port), host: '127.0.0.1', backlog: 4_096 })
 
 process.on('message', (count: number) => {

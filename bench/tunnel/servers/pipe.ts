@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 
 /** Bytes both ways until one side ends; then both are closed. */
-export function join(one: Duplex, other: Duplex): void {
+export function pipeBoth(one: Duplex, other: Duplex): void {
   for (const [from, to] of [
     [one, other],
     [other, one],
