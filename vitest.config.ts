@@ -26,6 +26,7 @@ export default defineConfig({
       suite('integration', ['test/integration/**/*.test.ts'], 30_000),
       suite('load', ['test/load/**/*.test.ts'], 120_000),
       suite('faults', ['test/faults/**/*.test.ts'], 120_000, { fileParallelism: false, maxConcurrency: 16 }),
+      suite('engine', ['test/engine/**/*.test.ts'], 120_000, { fileParallelism: false }),
       suite('proxies', ['test/proxies/**/*.test.ts'], 60_000),
       suite('browser', ['test/browser/**/*.test.ts'], 120_000),
     ],

@@ -6,10 +6,11 @@ import { writeFileSync } from 'node:fs'
 import { decisionReasons } from '../src/gateway/access/reasons.ts'
 import { http1Errors } from '../src/codec/http1/errors.ts'
 import { demoErrors } from '../src/demo/errors.ts'
-import type { Setting, SettingPart } from '../src/gateway/config/setting.ts'
-import { ignoredFiles, partsToCome, settingSections } from '../src/gateway/config/settings.ts'
+import type { Setting } from '../src/gateway/config/setting.ts'
+import { ignoredFiles, settingSections } from '../src/gateway/config/settings.ts'
 import { gatewayErrors } from '../src/gateway/errors.ts'
 import { frpErrors } from '../src/gateway/frp/errors.ts'
+import { kubernetesErrors } from '../src/gateway/kubernetes/errors.ts'
 import { yamuxErrors } from '../src/mux/yamux/errors.ts'
 
 export interface GeneratedDocument {
@@ -42,23 +43,19 @@ function configurationDocument(): string {
     ]),
   ]
   for (const section of settingSections) {
-    const entries = Object.entries(section.settings)
-    const parts = new Set(entries.map(([, setting]) => setting.part))
-    const [only] = parts.size === 1 ? parts : []
-    const introduction = `${section.introduction}${only === undefined ? '' : partText(only)}`
-    lines.push(`## ${section.title}`, introduction, settingsTable(entries, only === undefined))
+    lines.push(`## ${section.title}`, section.introduction, settingsTable(Object.entries(section.settings)))
   }
   return `${lines.join('\n\n')}\n`
 }
 
-function settingsTable(entries: readonly (readonly [string, Setting])[], withParts: boolean): string {
+function settingsTable(entries: readonly (readonly [string, Setting])[]): string {
   return table(
     ['Name', 'Kind', 'Default', 'Meaning'],
     entries.map(([name, setting]) => [
       `\`${name}\``,
       kindText(setting),
       defaultText(setting),
-      `${setting.description}${withParts ? partText(setting.part) : ''}`,
+      setting.description,
     ]),
   )
 }
@@ -78,12 +75,6 @@ function defaultText(setting: Setting): string {
   return setting.default === '' ? '' : `\`${setting.default}\``
 }
 
-function partText(part: SettingPart): string {
-  if (!partsToCome.includes(part)) return ''
-  const name = part === 'tunnels' ? 'tunnels' : 'Kubernetes'
-  return ` *Checked now; acts once the gateway has ${name}.*`
-}
-
 function errorsDocument(): string {
   const parts = [
     '# Errors and decisions',
@@ -93,9 +84,14 @@ function errorsDocument(): string {
     'The code is in the log (`code`), in what `harp` prints, and in what `harp doctor` says.',
     table(
       ['Code', 'What happened', 'What to do'],
-      Object.entries({ ...gatewayErrors, ...frpErrors, ...yamuxErrors, ...http1Errors, ...demoErrors }).map(
-        ([code, entry]) => [`\`${code}\``, entry.summary, entry.fix],
-      ),
+      Object.entries({
+        ...gatewayErrors,
+        ...kubernetesErrors,
+        ...frpErrors,
+        ...yamuxErrors,
+        ...http1Errors,
+        ...demoErrors,
+      }).map(([code, entry]) => [`\`${code}\``, entry.summary, entry.fix]),
     ),
     '## Decisions',
     'Every request ends in one of these; the access log has it as `reason`. "Counts" says whether it is a failure of the ' +

@@ -97,6 +97,26 @@ export async function main(argv: readonly string[]): Promise<void> {
     })
 
   program
+    .command('engines')
+    .description(
+      'Docker engines behind the gateway: version, whether they answer, calls under way, last error',
+    )
+    .option('--json', 'one JSON value')
+    .action(async (options: { json?: boolean }) => {
+      const { listEngines } = await import('./commands/engines.ts')
+      await listEngines({ json: options.json === true })
+    })
+
+  program
+    .command('apps')
+    .description('ExApps that the gateway knows: where they are, how they are reached, last answer and error')
+    .option('--json', 'one JSON value')
+    .action(async (options: { json?: boolean }) => {
+      const { listApps } = await import('./commands/apps.ts')
+      await listApps({ json: options.json === true })
+    })
+
+  program
     .command('tunnel')
     .description("connect an app behind NAT to the gateway, in place of frpc; reads frpc's own file")
     .requiredOption('-c, --config <file>', "frpc's TOML file")

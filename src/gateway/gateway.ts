@@ -14,6 +14,7 @@ import { ControlApi } from './control/control-api.ts'
 import { controlRoutes } from './control/control-routes.ts'
 import { Diagnostics } from './control/diagnostics.ts'
 import { dockerRoutes } from './docker/docker-routes.ts'
+import { EngineEvents } from './engine/engine-events.ts'
 import { Engines } from './engine/engines.ts'
 import { PassThrough } from './engine/pass-through.ts'
 import { Cluster } from './kubernetes/cluster.ts'
@@ -22,6 +23,7 @@ import { kubernetesRoutes } from './kubernetes/kubernetes-routes.ts'
 import { AppDirectory } from './nextcloud/app-directory.ts'
 import { NextcloudClient, nextcloudClientDefaults } from './nextcloud/nextcloud-client.ts'
 import { SessionDirectory } from './nextcloud/session-directory.ts'
+import { AppActivities } from './proxy/app-activity.ts'
 import { RequestEvents } from './proxy/request-events.ts'
 import { RequestHandler } from './request-handler.ts'
 import { CertificateFile } from './server/certificate.ts'
@@ -118,6 +120,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     clock,
     sweeper,
     known: () => tunnels.engines,
+    events: new EngineEvents(metrics),
   })
   const admission = new Admission({
     sharedKey,
@@ -150,6 +153,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     tunnelTimeoutMs: timeouts.tunnelMs,
   }
   const instance = randomUUID()
+  const activities = new AppActivities(clock)
   const handler = new RequestHandler({
     admission,
     apps,
@@ -165,7 +169,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }),
     forward: { ...forward, pool },
     passThrough: new PassThrough({ engines, forward, answersPing: config.kubernetesEnabled }),
-    events: new RequestEvents(metrics, log.child('access')),
+    events: new RequestEvents(metrics, activities, log.child('access')),
     clock,
     log,
     banResponse: config.bans.response,
@@ -198,7 +202,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       },
     },
   })
-  registerGauges(metrics, { limits, listeners, pool, apps, sessions, bruteForce })
+  registerGauges(metrics, { limits, listeners, pool, engines, apps, sessions, bruteForce })
   const evict = setInterval(() => {
     bruteForce.evictExpired()
     apps.evictExpired()
@@ -226,6 +230,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     certificate,
     tokens: tunnels.tokens,
     tunnels: () => tunnels.overview(),
+    engines,
+    activities,
   })
 
   const release = async (): Promise<void> => {
@@ -277,6 +283,7 @@ interface Measured {
   readonly limits: ConnectionLimits
   readonly listeners: Listeners
   readonly pool: UpstreamPool
+  readonly engines: Engines
   readonly apps: AppDirectory
   readonly sessions: SessionDirectory
   readonly bruteForce: BruteForce
@@ -294,6 +301,14 @@ function registerGauges(metrics: Metrics, parts: Measured): void {
     () => parts.limits.refused,
   )
   metrics.gauge('harp_gateway_upstream_idle', 'Idle upstream connections.', () => parts.pool.idleCount)
+  for (const [place, what] of [
+    ['busy', 'under way'],
+    ['waiting', 'that wait for their turn'],
+  ] as const) {
+    metrics.gauge(`harp_engine_calls_${place}`, `Calls to Docker engines ${what}.`, () =>
+      parts.engines.list().reduce((sum, engine) => sum + engine[place], 0),
+    )
+  }
   metrics.gauge('harp_gateway_apps_known', 'App records in memory.', () => parts.apps.sizes.known)
   metrics.gauge('harp_gateway_apps_unknown', 'Unknown app ids remembered.', () => parts.apps.sizes.unknown)
   metrics.gauge('harp_gateway_sessions', 'User answers in memory.', () => parts.sessions.size)

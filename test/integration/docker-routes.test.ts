@@ -7,10 +7,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { DeadlineSweeper } from '../../src/base/deadlines.ts'
 import { silentLogger } from '../../src/base/logger.ts'
+import { Metrics } from '../../src/base/metrics.ts'
 import type { FrpClientFiles } from '../../src/gateway/certificates/frp-certificates.ts'
 import type { BindMountConfig, RequireTokens } from '../../src/gateway/config/config.ts'
 import { ControlApi } from '../../src/gateway/control/control-api.ts'
 import { dockerRoutes } from '../../src/gateway/docker/docker-routes.ts'
+import { EngineEvents } from '../../src/gateway/engine/engine-events.ts'
 import { Engines } from '../../src/gateway/engine/engines.ts'
 import { gatewayError } from '../../src/gateway/errors.ts'
 import { TokenStore } from '../../src/gateway/tokens/token-store.ts'
@@ -52,6 +54,7 @@ beforeEach(async () => {
     clock: systemClock,
     sweeper,
     known: () => new Map(),
+    events: new EngineEvents(new Metrics({ processMetrics: false })),
   })
   stateDir = mkdtempSync(join(tmpdir(), 'harp-docker-'))
   tokens = new TokenStore({ stateDir, clock: systemClock, log: silentLogger })

@@ -33,28 +33,28 @@ test('a cluster that lets us do everything is fine, and left as it is', async ()
   expect(simulator.history).toEqual([])
 })
 
-test.each([['asked for', true], ['tried, where they cannot be asked for', false]])(
-  'rights are %s one by one',
-  async (_how, hasReviews) => {
-    await using simulator = await KubernetesSimulator.start()
-    simulator.deny('patch deployments', 'create services', 'delete services', 'list nodes')
-    simulator.fault = ({ target }) =>
-      !hasReviews && target.includes('selfsubjectaccessreviews') ? { kind: 'reply', status: 403 } : undefined
+test.each([
+  ['asked for', true],
+  ['tried, where they cannot be asked for', false],
+])('rights are %s one by one', async (_how, hasReviews) => {
+  await using simulator = await KubernetesSimulator.start()
+  simulator.deny('patch deployments', 'create services', 'delete services', 'list nodes')
+  simulator.fault = ({ target }) =>
+    !hasReviews && target.includes('selfsubjectaccessreviews') ? { kind: 'reply', status: 403 } : undefined
 
-    const checks = await check(simulator)
+  const checks = await check(simulator)
 
-    expect(lines(checks).filter((line) => !line.startsWith('ok'))).toEqual([
-      'fail right: deployments: may not patch in namespace nextcloud-exapps',
-      'fail right: services: may not create, delete in namespace nextcloud-exapps',
-      'warn right: nodes: may not list in the whole cluster: needed for apps at a NodePort',
-    ])
-    expect(checks.find(({ status }) => status === 'fail')?.fix).toBe(
-      "give the gateway's service account a Role with patch on deployments",
-    )
-    const { deployments, services, claims } = simulator.store
-    expect([deployments.size, services.size, claims.size]).toEqual([0, 0, 0])
-  },
-)
+  expect(lines(checks).filter((line) => !line.startsWith('ok'))).toEqual([
+    'fail right: deployments: may not patch in namespace nextcloud-exapps',
+    'fail right: services: may not create, delete in namespace nextcloud-exapps',
+    'warn right: nodes: may not list in the whole cluster: needed for apps at a NodePort',
+  ])
+  expect(checks.find(({ status }) => status === 'fail')?.fix).toBe(
+    "give the gateway's service account a Role with patch on deployments",
+  )
+  const { deployments, services, claims } = simulator.store
+  expect([deployments.size, services.size, claims.size]).toEqual([0, 0, 0])
+})
 
 test('a token that is missing or not accepted is told', async () => {
   await using simulator = await KubernetesSimulator.start()

@@ -100,7 +100,10 @@ test('a server that never answers is given up', async () => {
 
 test('an answer that is none of its objects, or far too large, is refused', async () => {
   await using stage = await KubernetesStage.open({ client: { maxBodyBytes: 1_000 } })
-  const answers = [{ body: '<html>', says: 'another shape' }, { body: 'x'.repeat(2_000), says: 'more than' }]
+  const answers = [
+    { body: '<html>', says: 'another shape' },
+    { body: 'x'.repeat(2_000), says: 'more than' },
+  ]
   for (const { body, says } of answers) {
     stage.simulator.fault = () => ({ kind: 'reply', status: 200, body })
     const answer = await stage.call('wait_for_start', named('foo'))

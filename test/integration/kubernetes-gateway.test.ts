@@ -1,6 +1,9 @@
 /** The gateway as a process beside a simulated cluster: what a slow or failing one does to everybody else. */
+import { once } from 'node:events'
+import { connect } from 'node:http2'
+import { buffer } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { deadlineIn, eventually, within } from '../support/deadline.ts'
+import { deadlineIn, elapse, eventually, within } from '../support/deadline.ts'
 import type { RawOutcome } from '../support/raw-http.ts'
 import { podStatus } from '../support/kubernetes-pods.ts'
 import { KubernetesSimulator } from '../support/kubernetes-simulator.ts'
@@ -16,6 +19,23 @@ function call(stage: Stage, action: string, body: object): Promise<RawOutcome> {
     headers: [keyed],
     body: JSON.stringify(body),
   })
+}
+
+async function postOverHttp2(
+  stage: Stage,
+  path: string,
+  body: string,
+): Promise<{ readonly status: number; readonly body: Buffer }> {
+  const session = connect(`http://127.0.0.1:${stage.gateway.port}`)
+  try {
+    const stream = session.request({ ':method': 'POST', ':path': path, [keyed[0]]: keyed[1] })
+    const head = once(stream, 'response') as Promise<[{ ':status': number }]>
+    stream.end(body)
+    const bytes = await within(buffer(stream), deadlineIn(50_000, 'the answer over HTTP/2'))
+    return { status: (await head)[0][':status'], body: bytes }
+  } finally {
+    session.destroy()
+  }
 }
 
 test('a cluster that hangs delays no app that is known, and no other route', async () => {
@@ -55,17 +75,42 @@ test('a client that goes away ends the polling for its app', async () => {
   })
   await eventually('a second poll', () => (polls() >= 2 ? true : undefined))
   connection.socket.resetAndDestroy()
-  let last = -1
-  await eventually(
-    'the polls to end',
-    () => {
-      const isOver = polls() === last
-      last = polls()
-      return isOver ? true : undefined
-    },
-    { timeoutMs: 10_000, everyMs: 2_500 },
-  )
+  await elapse(1_500)
+  const last = polls()
+  await elapse(2_500)
+
+  expect(polls()).toBe(last)
 })
+
+test(
+  'an answer that takes long begins with blanks, over HTTP/1.1 and HTTP/2 (W29)',
+  { timeout: 60_000 },
+  async () => {
+    await using cluster = await KubernetesSimulator.start()
+    await using stage = await Stage.open(cluster.environment)
+    // One listing a second for each of two calls: the image takes more than 20 s.
+    const polls = 45
+    cluster.store.scripts.set('nc-app-foo', [
+      ...Array.from({ length: polls }, () => podStatus.creating),
+      podStatus.ready,
+    ])
+    await call(stage, 'create', created('foo'))
+    await call(stage, 'start', named('foo'))
+    const target = '/exapps/app_api/k8s/exapp/wait_for_start'
+    const body = JSON.stringify(named('foo'))
+
+    const [older, newer] = await Promise.all([
+      stage.send({ method: 'POST', target, headers: [keyed], body }, 50_000).then(responseOf),
+      postOverHttp2(stage, target, body),
+    ])
+
+    for (const { status, body: text } of [older, newer]) {
+      expect(status).toBe(200)
+      expect(text.toString()).toMatch(/^ +{/)
+      expect(JSON.parse(text.toString())).toMatchObject({ started: true })
+    }
+  },
+)
 
 test('an app whose Service moved is found again at the next request', async () => {
   await using cluster = await KubernetesSimulator.start()

@@ -6,7 +6,10 @@ import { Secret } from '../../src/base/secret.ts'
 import type { KubernetesConfig } from '../../src/gateway/config/config.ts'
 import { ControlApi } from '../../src/gateway/control/control-api.ts'
 import { Cluster } from '../../src/gateway/kubernetes/cluster.ts'
-import { KubernetesClient, type KubernetesClientLimits } from '../../src/gateway/kubernetes/kubernetes-client.ts'
+import {
+  KubernetesClient,
+  type KubernetesClientLimits,
+} from '../../src/gateway/kubernetes/kubernetes-client.ts'
 import { KubernetesDirectory } from '../../src/gateway/kubernetes/kubernetes-directory.ts'
 import { kubernetesRoutes } from '../../src/gateway/kubernetes/kubernetes-routes.ts'
 import type { WaitLimits } from '../../src/gateway/kubernetes/wait-for-start.ts'
@@ -73,7 +76,11 @@ export class KubernetesStage {
   }
 
   /** POST /k8s/exapp/{action}. */
-  async call(action: string, body: object, signal: AbortSignal = new AbortController().signal): Promise<Answer> {
+  async call(
+    action: string,
+    body: object,
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<Answer> {
     const response = await this.#api.handle({
       method: 'POST',
       path: `/k8s/exapp/${action}`,

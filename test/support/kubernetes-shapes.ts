@@ -6,8 +6,14 @@
 import { z } from 'zod'
 
 const label = '[a-z0-9](?:[a-z0-9-]*[a-z0-9])?'
-const dnsLabel = z.string().max(63).regex(new RegExp(`^${label}$`))
-const dnsSubdomain = z.string().max(253).regex(new RegExp(`^${label}(?:\\.${label})*$`))
+const dnsLabel = z
+  .string()
+  .max(63)
+  .regex(new RegExp(`^${label}$`))
+const dnsSubdomain = z
+  .string()
+  .max(253)
+  .regex(new RegExp(`^${label}(?:\\.${label})*$`))
 /** Names of Services begin with a letter (RFC 1035). */
 const serviceName = dnsLabel.regex(/^[a-z]/)
 const port = z.number().int().min(1).max(65_535)
@@ -20,9 +26,7 @@ const labels = z.record(
     .regex(/^(?:[a-zA-Z0-9](?:[a-zA-Z0-9_.-]*[a-zA-Z0-9])?)?$/),
 )
 const annotations = z.record(key, z.string())
-const quantity = z
-  .string()
-  .regex(/^\+?(?:\d+(?:\.\d*)?|\.\d+)(?:[numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?$/)
+const quantity = z.string().regex(/^\+?(?:\d+(?:\.\d*)?|\.\d+)(?:[numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?$/)
 const quantities = z.record(z.string(), quantity)
 const metadata = (name: z.ZodString) =>
   z.strictObject({ name, labels: labels.optional(), annotations: annotations.optional() })
@@ -46,7 +50,13 @@ const container = z.strictObject({
   imagePullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']),
   env: z.array(z.strictObject({ name: z.string().regex(/^[ -<>-~]+$/), value: z.string() })),
   volumeMounts: z.array(
-    z.strictObject({ name: dnsLabel, mountPath: z.string().min(1).regex(/^[^:]+$/) }),
+    z.strictObject({
+      name: dnsLabel,
+      mountPath: z
+        .string()
+        .min(1)
+        .regex(/^[^:]+$/),
+    }),
   ),
   resources: z.strictObject({ limits: quantities.optional(), requests: quantities.optional() }).optional(),
 })

@@ -15,11 +15,11 @@ async function send(
   method: string,
   path: string,
   body?: unknown,
-  contentType: string = 'application/json',
+  token: string = simulator.token,
 ): Promise<Reply> {
   const ca = await readFile(`${simulator.directory}/ca.crt`)
   const answer = new Promise<Reply>((resolve, reject) => {
-    const headers = { authorization: `Bearer ${simulator.token}`, 'content-type': contentType }
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
     const request = httpsRequest(`${simulator.url}${path}`, { method, ca, headers, agent: false })
     request.once('error', reject)
     request.once('response', (response) => {
@@ -40,19 +40,23 @@ function serviceNamed(name: string, more: object = {}): unknown {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name },
-    spec: { type: 'NodePort', selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 80 }], ...more },
+    spec: {
+      type: 'NodePort',
+      selector: { app: name },
+      ports: [{ name: 'http', port: 80, targetPort: 80 }],
+      ...more,
+    },
   }
 }
 
 test('it refuses who has no token of its own', async () => {
   await using simulator = await KubernetesSimulator.start()
-  const path = `${simulator.directory}/token`
-  expect((await readFile(path, 'utf8')).trim()).toBe(simulator.token)
+  const old = simulator.token
   expect((await send(simulator, 'GET', '/api')).status).toBe(200)
-  const before = { ...simulator, token: simulator.token, url: simulator.url, directory: simulator.directory }
   await simulator.rotateToken()
+  expect((await readFile(`${simulator.directory}/token`, 'utf8')).trim()).toBe(simulator.token)
 
-  expect(await send(before as KubernetesSimulator, 'GET', '/api')).toMatchObject({
+  expect(await send(simulator, 'GET', '/api', undefined, old)).toMatchObject({
     status: 401,
     json: { kind: 'Status', reason: 'Unauthorized' },
   })

@@ -195,7 +195,12 @@ export class KubernetesStore {
     const labels = this.deployments.get(name)?.manifest.spec.template.metadata.labels ?? {}
     const podName = `${name}-${(this.#count += 1)}`
     this.pods.push({
-      metadata: { name: podName, namespace: this.namespace, labels, creationTimestamp: timestamp(this.#count) },
+      metadata: {
+        name: podName,
+        namespace: this.namespace,
+        labels,
+        creationTimestamp: timestamp(this.#count),
+      },
       script: this.scripts.get(name) ?? [podStatus.creating, podStatus.ready],
       step: 0,
       listingsLeft: this.#habits.terminatingListings,

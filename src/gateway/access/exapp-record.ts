@@ -21,6 +21,8 @@ export interface ExAppRecord {
   readonly host: string
   readonly port: number
   readonly routes: readonly Route[]
+  /** Who says where it is; absent: Nextcloud. */
+  readonly foundIn?: 'kubernetes'
 }
 
 export type RecordLookup =

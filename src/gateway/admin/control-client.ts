@@ -3,12 +3,16 @@ import { z } from 'zod'
 import { errorCode, errorMessage } from '../../base/errors.ts'
 import { Secret } from '../../base/secret.ts'
 import { parseJson } from '../nextcloud/exapp-meta.ts'
+import type { EngineStatus } from '../engine/engines.ts'
 import type { TokenEntry, TokenRequest } from '../tokens/token-record.ts'
 import type { NewToken } from '../tokens/token-store.ts'
 import type { TunnelOverview } from '../tunnels/tunnel-status.ts'
+import type { AppStatus } from './app-overview.ts'
 import { controlSocketPath } from './control-socket.ts'
 import {
+  appList,
   banList,
+  engineList,
   gatewayStatus,
   liftedBan,
   madeToken,
@@ -28,7 +32,9 @@ export type ControlReply<Value> =
   /** `missing`: what was named is not there; `failed`: everything else. */
   | { readonly kind: 'missing' | 'failed'; readonly problem: string }
 
-const timeoutMs = 3_000
+const defaultTimeoutMs = 3_000
+/** The gateway gives each engine 3 s. */
+const enginesTimeoutMs = 6_000
 const maxBodyBytes = 64 * 1_048_576
 
 /** Calls the gateway that has this state directory. No method rejects. */
@@ -57,12 +63,22 @@ export class ControlClient {
     return parseReply(await this.#call('GET', '/tunnels'), tunnelOverview)
   }
 
+  /** The gateway asks each of them. */
+  async engines(): Promise<ControlReply<readonly EngineStatus[]>> {
+    const reply = await this.#call('GET', '/engines', { timeoutMs: enginesTimeoutMs })
+    return mapReply(parseReply(reply, engineList), ({ engines }) => engines)
+  }
+
+  async apps(): Promise<ControlReply<readonly AppStatus[]>> {
+    return mapReply(parseReply(await this.#call('GET', '/apps'), appList), ({ apps }) => apps)
+  }
+
   async tokens(): Promise<ControlReply<readonly TokenEntry[]>> {
     return mapReply(parseReply(await this.#call('GET', '/tokens'), tokenList), ({ tokens }) => tokens)
   }
 
   async addToken(request: TokenRequest): Promise<ControlReply<NewToken>> {
-    const reply = await this.#call('POST', '/tokens', JSON.stringify(request))
+    const reply = await this.#call('POST', '/tokens', { body: JSON.stringify(request) })
     return mapReply(parseReply(reply, madeToken), ({ token, ...entry }) => ({
       entry,
       text: new Secret(token),
@@ -74,7 +90,12 @@ export class ControlClient {
     return mapReply(parseReply(reply, revokedToken), ({ revoked }) => revoked)
   }
 
-  async #call(method: string, path: string, body?: string): Promise<ControlReply<unknown>> {
+  async #call(
+    method: string,
+    path: string,
+    options: { readonly body?: string; readonly timeoutMs?: number } = {},
+  ): Promise<ControlReply<unknown>> {
+    const { body, timeoutMs = defaultTimeoutMs } = options
     const { promise, resolve } = Promise.withResolvers<ControlReply<unknown>>()
     const request = http.request({ socketPath: this.path, method, path, agent: false })
     const timer = setTimeout(() => {

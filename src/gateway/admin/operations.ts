@@ -7,14 +7,17 @@ import { SingleFlight } from '../../base/single-flight.ts'
 import { formatHostPort, type HostPort } from '../../net/address.ts'
 import type { BruteForce } from '../access/brute-force.ts'
 import type { GatewayConfig } from '../config/config.ts'
+import type { Engines } from '../engine/engines.ts'
 import type { AppDirectory } from '../nextcloud/app-directory.ts'
 import { NextcloudClient, nextcloudClientDefaults } from '../nextcloud/nextcloud-client.ts'
+import type { AppActivities } from '../proxy/app-activity.ts'
 import type { CertificateFile } from '../server/certificate.ts'
 import type { ConnectionLimits } from '../server/listener.ts'
 import type { Listeners } from '../server/listeners.ts'
 import type { TokenStore } from '../tokens/token-store.ts'
 import type { TunnelOverview } from '../tunnels/tunnel-status.ts'
 import { AdminServer } from './admin-server.ts'
+import { describeApps } from './app-overview.ts'
 import { ControlSocket } from './control-socket.ts'
 import { EventLoopLag } from './event-loop-lag.ts'
 import { askHeartbeat } from './heartbeat.ts'
@@ -37,6 +40,8 @@ export interface OperationsOptions {
   /** Loaded at the start, closed at the stop. */
   readonly tokens: TokenStore
   readonly tunnels: () => TunnelOverview
+  readonly engines: Engines
+  readonly activities: AppActivities
 }
 
 const nextcloudTimeoutMs = 3_000
@@ -100,7 +105,7 @@ export class Operations {
 
   /** A state directory that cannot be used costs commands such as `harp bans`, not the service; a second gateway in it must not start. */
   async #openControlSocket(): Promise<void> {
-    const { config, bruteForce, log, tokens, tunnels } = this.#options
+    const { config, bruteForce, log, tokens, tunnels, engines, apps, activities } = this.#options
     const control = new ControlSocket({
       stateDir: config.stateDir,
       handle: operatorApi({
@@ -108,6 +113,8 @@ export class Operations {
         tokens,
         status: () => this.#status(),
         tunnels,
+        engines: () => engines.survey(),
+        apps: () => describeApps(apps.list(), tunnels().tunnels, (appId) => activities.of(appId)),
       }),
       log: log.child('control-socket'),
     })
@@ -121,7 +128,7 @@ export class Operations {
         {
           code: 'STATE_DIR_UNUSABLE',
           problem: errorMessage(error),
-          next: '`harp bans`, `harp token` and `harp tunnels` are not available',
+          next: '`harp apps`, `bans`, `engines`, `token` and `tunnels` are not available',
         },
         'control socket unavailable',
       )

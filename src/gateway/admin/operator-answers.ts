@@ -65,6 +65,48 @@ const tunnelStatus = z.object({
   lastSeen: z.string(),
 })
 
+const moment = z.object(problem).nullable()
+
+export const engineList = z.object({
+  engines: z.array(
+    z.object({
+      port: z.number(),
+      via: z.enum(['socket', 'tunnel', 'tcp']),
+      reachable: z.boolean().nullable(),
+      version: z.object({ apiVersion: z.string(), minApiVersion: z.string(), engine: z.string() }).nullable(),
+      lastError: moment,
+      busy: z.number(),
+      waiting: z.number(),
+    }),
+  ),
+})
+
+export const appList = z.object({
+  apps: z.array(
+    z.object({
+      id: z.string(),
+      version: z.string(),
+      address: z.string(),
+      route: z.enum(['tunnel', 'direct', 'kubernetes']),
+      tunnel: tunnelStatus
+        .pick({
+          name: true,
+          state: true,
+          peer: true,
+          openedAt: true,
+          ageSeconds: true,
+          lastSeen: true,
+          lastError: true,
+        })
+        .nullable(),
+      state: z.enum(['unused', 'answers', 'fails']),
+      requests: z.number(),
+      lastStatus: z.object({ at: z.string(), status: z.number() }).nullable(),
+      lastError: moment,
+    }),
+  ),
+})
+
 export const tunnelOverview = z.object({
   listening: z.string().nullable(),
   tls: z.boolean(),

@@ -3,6 +3,8 @@ import { BruteForce } from '../access/brute-force.ts'
 import { gatewayError } from '../errors.ts'
 import { Secret } from '../../base/secret.ts'
 import type { TunnelOverview } from '../tunnels/tunnel-status.ts'
+import type { EngineStatus } from '../engine/engines.ts'
+import type { AppStatus } from './app-overview.ts'
 import { operatorApi, type GatewayStatus } from './operator-api.ts'
 import type { TokenRegister } from './token-routes.ts'
 
@@ -23,6 +25,27 @@ const overview: TunnelOverview = {
   refused: [],
 }
 
+const engine: EngineStatus = {
+  port: 24_000,
+  via: 'socket',
+  reachable: true,
+  version: { apiVersion: '1.51', minApiVersion: '1.24', engine: 'Docker 28.3.3' },
+  lastError: null,
+  busy: 1,
+  waiting: 0,
+}
+const app: AppStatus = {
+  id: 'foo',
+  version: '1.2.3',
+  address: '127.0.0.1:23001',
+  route: 'direct',
+  tunnel: null,
+  state: 'unused',
+  requests: 0,
+  lastStatus: null,
+  lastError: null,
+}
+
 function makeApi(...failing: string[]): Call {
   return apiWith(noTokens, ...failing)
 }
@@ -41,6 +64,8 @@ function apiWith(tokens: TokenRegister, ...failing: string[]): Call {
     tokens,
     status: () => ({ version: '1' }) as GatewayStatus,
     tunnels: () => overview,
+    engines: async () => [engine],
+    apps: () => [app],
   })
   return async (method, path, sent) => {
     const { status, body } = await api({ method, path, body: sent === undefined ? '' : JSON.stringify(sent) })
@@ -102,6 +127,16 @@ test('tunnels are told as the tunnel server gives them', async () => {
 
   expect(await call('GET', '/tunnels')).toEqual({ status: 200, body: overview })
   expect((await call('POST', '/tunnels', {})).status).toBe(405)
+})
+
+test('engines and apps are told as they are', async () => {
+  const call = makeApi()
+
+  expect(await call('GET', '/engines')).toEqual({ status: 200, body: { engines: [engine] } })
+  expect(await call('GET', '/apps')).toEqual({ status: 200, body: { apps: [app] } })
+  expect((await call('POST', '/engines')).status).toBe(405)
+  expect((await call('DELETE', '/apps')).status).toBe(405)
+  expect((await call('GET', '/apps/foo')).status).toBe(404)
 })
 
 const entry = {

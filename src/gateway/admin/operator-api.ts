@@ -1,10 +1,12 @@
 /**
- * What the control socket offers: `/status`, `/bans`, `/tunnels` and `/tokens`. Whoever can open the socket may do all
- * of it; the permissions of the socket are the authentication.
+ * What the control socket offers: `/apps`, `/bans`, `/engines`, `/status`, `/tokens` and `/tunnels`. Whoever can open
+ * the socket may do all of it; the permissions of the socket are the authentication.
  */
 import { canonicalAddress, formatNetwork, parseNetwork } from '../../net/address.ts'
 import type { BruteForce } from '../access/brute-force.ts'
+import type { EngineStatus } from '../engine/engines.ts'
 import type { TunnelOverview } from '../tunnels/tunnel-status.ts'
+import type { AppStatus } from './app-overview.ts'
 import { jsonAnswer, methodNotAllowed, type OperatorAnswer, type OperatorHandler } from './operator-server.ts'
 import { tokenRoutes, type TokenRegister } from './token-routes.ts'
 
@@ -13,6 +15,9 @@ export interface OperatorApiOptions {
   readonly tokens: TokenRegister
   readonly status: () => GatewayStatus
   readonly tunnels: () => TunnelOverview
+  /** Asks each engine. */
+  readonly engines: () => Promise<readonly EngineStatus[]>
+  readonly apps: () => readonly AppStatus[]
 }
 
 /** Without secrets, but only for the operator. */
@@ -48,18 +53,26 @@ export function operatorApi(options: OperatorApiOptions): OperatorHandler {
     if (first === 'bans' && second !== undefined) {
       return method === 'DELETE' ? lift(bruteForce, second) : methodNotAllowed('DELETE')
     }
-    const value = second === undefined ? views.get(first)?.(options) : undefined
-    if (value === undefined) {
-      return jsonAnswer(404, { error: 'there are /bans, /status, /tokens and /tunnels' })
+    const view = second === undefined ? views.get(first) : undefined
+    if (view === undefined) {
+      return jsonAnswer(404, { error: 'there are /apps, /bans, /engines, /status, /tokens and /tunnels' })
     }
-    return method === 'GET' ? jsonAnswer(200, value) : methodNotAllowed('GET')
+    return method === 'GET' ? show(view, options) : methodNotAllowed('GET')
   }
 }
 
-const views = new Map<string, (options: OperatorApiOptions) => unknown>([
+type View = (options: OperatorApiOptions) => unknown
+
+async function show(view: View, options: OperatorApiOptions): Promise<OperatorAnswer> {
+  return jsonAnswer(200, await view(options))
+}
+
+const views = new Map<string, View>([
   ['status', ({ status }) => status()],
   ['bans', ({ bruteForce }) => ({ bans: listBans(bruteForce) })],
   ['tunnels', ({ tunnels }) => tunnels()],
+  ['engines', async ({ engines }) => ({ engines: await engines() })],
+  ['apps', ({ apps }) => ({ apps: apps() })],
 ])
 
 function listBans(bruteForce: BruteForce): BanEntry[] {

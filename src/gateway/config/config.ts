@@ -52,7 +52,6 @@ export interface GatewayConfig {
   readonly aaVersion: string
   readonly stripSessionCookies: boolean
   readonly kubernetesEnabled: boolean
-  /** Parsed and checked already; nothing acts on it before the gateway has its Kubernetes part. */
   readonly kubernetes: KubernetesConfig
   readonly logLevel: LogLevel
   readonly verboseStart: boolean

@@ -339,7 +339,7 @@ test('configuration files of the original are each named as ignored', () => {
   ])
 })
 
-test('Kubernetes can be enabled already and is said to have no effect yet', () => {
+test('Kubernetes is on with an API server and a token', () => {
   const { config, problems } = parse({
     HP_K8S_ENABLED: 'true',
     HP_K8S_API_SERVER: 'https://k8s.example.com',
@@ -347,7 +347,7 @@ test('Kubernetes can be enabled already and is said to have no effect yet', () =
   })
 
   expect(config?.kubernetesEnabled).toBe(true)
-  expect(summaries(problems)).toEqual(['warning HP_K8S_ENABLED'])
+  expect(problems).toEqual([])
 })
 
 test('a disk that cannot be looked at does not throw', () => {

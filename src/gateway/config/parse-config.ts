@@ -10,7 +10,7 @@ import type { Environment } from './env.ts'
 import { readKubernetes, readKubernetesEnabled } from './kubernetes-settings.ts'
 import { readListeners } from './listener-addresses.ts'
 import { readSharedKey } from './secrets.ts'
-import { ignoredFiles, partsToCome, settings } from './settings.ts'
+import { ignoredFiles, settings } from './settings.ts'
 import { SettingsReader } from './settings-reader.ts'
 import { readTrustedProxies } from './trusted-proxies.ts'
 import { findUnknownNames } from './unknown-names.ts'
@@ -66,13 +66,6 @@ export function parseConfig(env: Environment, files: ConfigFiles): ParsedConfig 
   }
   const kubernetesEnabled = readKubernetesEnabled(reader)
   const kubernetes = readKubernetes(reader, disk, kubernetesEnabled)
-  if (kubernetesEnabled && partsToCome.includes('kubernetes')) {
-    reader.warn(
-      'HP_K8S_ENABLED',
-      'has no effect yet: Kubernetes routes answer 501',
-      'keep HaRP for ExApps on Kubernetes',
-    )
-  }
   reportIgnoredFiles(reader, disk)
 
   const problems = [...reader.problems, ...findUnknownNames(env)]

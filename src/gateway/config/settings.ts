@@ -2,7 +2,7 @@
  * The one table of everything that can be set. Parser, unknown-name check and docs/configuration.md all take names,
  * defaults and bounds from here.
  */
-import type { Setting, SettingPart, SettingTable } from './setting.ts'
+import type { Setting, SettingTable } from './setting.ts'
 import {
   deploySettings,
   listenerSettings,
@@ -33,9 +33,6 @@ export type SettingName = keyof typeof table
 export const settings: Readonly<Record<SettingName, Setting>> = table
 
 export const settingNames: readonly string[] = Object.keys(table)
-
-/** Their settings are checked already, so that nothing surprises when the part arrives. */
-export const partsToCome: readonly SettingPart[] = ['kubernetes']
 
 /** Files with which HaRP's generated configuration can be replaced. */
 export const ignoredFiles: readonly string[] = ['/haproxy.cfg', '/frps.toml', '/frpc-docker.toml']

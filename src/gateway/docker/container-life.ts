@@ -55,7 +55,11 @@ async function change(
     case 304:
       return text(200, `Container already ${done}`)
     case 404:
-      return text(404, `Container '${name}' not found.`)
+      // NOTE: an engine says 404 for a network that is gone too.
+      if (reply.message === '' || /no such container/i.test(reply.message)) {
+        return text(404, `Container '${name}' not found.`)
+      }
+    // falls through
     default:
       throw refusedByEngine(`Error ${doing} container '${name}' via Docker Engine`, reply)
   }

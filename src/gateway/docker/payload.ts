@@ -43,7 +43,7 @@ export type Parsed<Value> =
 const maxList = 1_000
 const maxMounts = 100
 
-const integer = z.union([
+export const integer = z.union([
   z.number().int(),
   z
     .string()
@@ -61,7 +61,7 @@ const boolean = z
     return known ?? false
   })
 
-const names = {
+export const names = {
   name: z.string().regex(appNamePattern, 'is not a name (a-z, A-Z, 0-9, _, . and -, at most 63)'),
   instance_id: z.string().regex(namePartPattern, 'is not a part of a name').default(''),
   role_suffix: z.string().regex(namePartPattern, 'is not a part of a name').default(''),
@@ -155,11 +155,11 @@ function takeImageAlias(given: unknown): unknown {
   return { ...given, image_id: given.image }
 }
 
-function namesOf(given: z.output<typeof nameSchema>): AppNames {
+export function namesOf(given: z.output<typeof nameSchema>): AppNames {
   return { name: given.name, instanceId: given.instance_id, roleSuffix: given.role_suffix }
 }
 
-function parse<Schema extends z.ZodType, Value>(
+export function parse<Schema extends z.ZodType, Value>(
   body: Buffer,
   schema: Schema,
   read: (given: z.output<Schema>) => Value,

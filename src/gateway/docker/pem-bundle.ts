@@ -3,7 +3,8 @@ import { X509Certificate } from 'node:crypto'
 import { readElement, readElements } from './der.ts'
 
 const block = /-----BEGIN (TRUSTED )?CERTIFICATE-----([A-Za-z0-9+/=\s]+?)-----END \1?CERTIFICATE-----/g
-const maxCertificates = 5_000
+/** What is more is not read: each one costs a moment in which nothing else goes on. */
+const maxBlocks = 2_000
 
 // DER of the uses that OpenSSL may allow or forbid for a trusted certificate.
 const serverAuth = Buffer.from('06082b06010505070301', 'hex')
@@ -14,7 +15,7 @@ const rejectTag = 0xa0
 export interface ReadBundle {
   /** Each one once, in the order of the bundle. */
   readonly certificates: readonly X509Certificate[]
-  /** Blocks that are no certificate, or none that vouches for servers. */
+  /** Blocks that are no certificate, none that vouches for servers, or too many. */
   readonly skipped: number
 }
 
@@ -24,7 +25,7 @@ export function readBundle(pem: string): ReadBundle {
   let repeated = 0
   for (const [, trusted, base64 = ''] of pem.matchAll(block)) {
     blocks += 1
-    if (found.size >= maxCertificates) continue
+    if (blocks > maxBlocks) continue
     const bytes = Buffer.from(base64, 'base64')
     const certificate = parse(trusted === undefined ? bytes : trustedForServers(bytes))
     if (certificate === null) continue

@@ -24,6 +24,11 @@ export interface TarEntry {
 }
 
 const block = 512
+const emptyBlock = Buffer.alloc(block)
+/** Of a name, and of a link's target. */
+export const maxNameBytes = 100
+/** Of long names in one archive together: thousands of files have far less. */
+const maxLongBytes = 1_048_576
 const typeFlags = { file: '0', directory: '5', link: '2' } as const
 const kinds: ReadonlyMap<string, TarEntry['kind']> = new Map([
   ['0', 'file'],
@@ -33,7 +38,7 @@ const kinds: ReadonlyMap<string, TarEntry['kind']> = new Map([
   ['2', 'link'],
 ])
 
-/** `now` in milliseconds. Throws a TypeError for a path of more than 100 bytes, which none of ours has. */
+/** `now` in milliseconds. Throws a TypeError for a name of more than `maxNameBytes`. */
 export function writeTar(files: readonly TarFile[], now: number): Buffer {
   const parts = files.flatMap((file) => {
     const content = Buffer.from(file.content ?? '')
@@ -49,7 +54,7 @@ function headerOf(
 ): Buffer {
   const header = Buffer.alloc(block)
   const name = kind === 'directory' ? `${path}/` : path
-  if (Buffer.byteLength(name) > 100 || Buffer.byteLength(target) > 100) {
+  if (Buffer.byteLength(name) > maxNameBytes || Buffer.byteLength(target) > maxNameBytes) {
     throw new TypeError(`${path} is too long for a tar archive`)
   }
   const octal = (value: number, at: number, digits: number): void => {
@@ -69,13 +74,14 @@ function headerOf(
   return header
 }
 
-/** All of it, or null: it is cut off, or no archive. */
+/** All of it, or null: it is cut off, no archive, or nothing but long names. */
 export function readTar(bytes: Buffer): TarEntry[] | null {
   const entries: TarEntry[] = []
   let long: { path?: string; target?: string; size?: number } = {}
+  let longBytes = 0
   for (let at = 0; at + block <= bytes.length;) {
     const header = bytes.subarray(at, at + block)
-    if (header.every((byte) => byte === 0)) return entries
+    if (header.equals(emptyBlock)) return entries
     const given = numberAt(header, 124, 12)
     if (given === null || numberAt(header, 148, 8) !== checksum(header)) return null
     const size = long.size ?? given
@@ -83,6 +89,8 @@ export function readTar(bytes: Buffer): TarEntry[] | null {
     if (content.length < size) return null
     at += block + size + padding(size).length
     const flag = String.fromCharCode(header[156] ?? 0)
+    if ('xLK'.includes(flag)) longBytes += size
+    if (longBytes > maxLongBytes) return null
     if (flag === 'x') long = { ...long, ...posixHeader(content) }
     else if (flag === 'L') long = { ...long, path: textAt(content, 0, size) }
     else if (flag === 'K') long = { ...long, target: textAt(content, 0, size) }
@@ -143,7 +151,11 @@ function textAt(bytes: Buffer, at: number, length: number): string {
 
 /** The sum of the header's bytes, its own field taken as blanks. */
 function checksum(header: Buffer): number {
-  return header.reduce((sum, byte, index) => sum + (index >= 148 && index < 156 ? 0x20 : byte), 0)
+  let sum = 8 * 0x20
+  for (let index = 0; index < block; index++) {
+    if (index < 148 || index >= 156) sum += header[index] ?? 0
+  }
+  return sum
 }
 
 function padding(size: number): Buffer {

@@ -5,8 +5,10 @@ import type { ConfigFiles, ConfigProblem, GatewayConfig } from '../config/config
 import type { Environment } from '../config/env.ts'
 import { parseConfig } from '../config/parse-config.ts'
 import { checkApp } from './app-checks.ts'
+import { checkKubernetes } from '../kubernetes/kubernetes-checks.ts'
 import { fail, ok, skip, warn, type Check } from './check.ts'
 import type { GatewayAccess } from './echo.ts'
+import { checkEngines } from './engine-checks.ts'
 import { checkGateway, directBase } from './gateway-checks.ts'
 import { checkKey, type KeyFindings } from './key-check.ts'
 import { checkNextcloud } from './nextcloud-checks.ts'
@@ -62,7 +64,17 @@ async function walk(
     : { check: skip('shared key', 'Nextcloud cannot be asked'), record: null }
   const isUp = gateway.instance !== null
   const tunnels = await checkTunnels({ config, version: options.version, access, isUp })
-  const [proxy, app] = await Promise.all([
+  const [engines, kubernetes, proxy, app] = await Promise.all([
+    checkEngines({
+      config,
+      isUp,
+      pid: gateway.status?.pid ?? null,
+      tunnels: tunnels.overview,
+      timeoutMs,
+    }),
+    config.kubernetesEnabled
+      ? checkKubernetes({ config: config.kubernetes, isEnabled: true, timeoutMs })
+      : [],
     publicUrl === null
       ? [skip('way to the gateway', 'give Nextcloud’s public URL: --url https://cloud.example.com')]
       : checkProxy({
@@ -90,6 +102,10 @@ async function walk(
     },
     { hop: 'gateway', title: 'Gateway', checks: gateway.checks },
     { hop: 'tunnels', title: 'Tunnels', checks: tunnels.checks },
+    { hop: 'engines', title: 'Docker engines', checks: engines },
+    ...(config.kubernetesEnabled
+      ? [{ hop: 'kubernetes', title: 'Kubernetes', checks: kubernetes } as const]
+      : []),
     { hop: 'nextcloud', title: 'Nextcloud', checks: [...nextcloud.checks, key.check] },
     { hop: 'app', title: appId === null ? 'App' : `App ${appId}`, checks: app },
   ]

@@ -2,7 +2,15 @@
 import type { Check, CheckStatus } from './check.ts'
 
 /** In the order in which a browser's request meets them. */
-export type Hop = 'configuration' | 'proxy' | 'gateway' | 'tunnels' | 'nextcloud' | 'app'
+export type Hop =
+  | 'configuration'
+  | 'proxy'
+  | 'gateway'
+  | 'tunnels'
+  | 'engines'
+  | 'kubernetes'
+  | 'nextcloud'
+  | 'app'
 
 export interface CheckGroup {
   readonly hop: Hop

@@ -17,9 +17,11 @@ import {
 } from '../../../test/support/scripted-engine.ts'
 import { systemClock } from '../../base/clock.ts'
 import { DeadlineSweeper } from '../../base/deadlines.ts'
+import { Metrics } from '../../base/metrics.ts'
 import { SocketWire, socketDialer } from '../../net/socket-wire.ts'
 import type { Dialer } from '../../net/wire.ts'
 import type { EngineClient, EngineRequest } from './engine-client.ts'
+import { EngineEvents } from './engine-events.ts'
 import { Engines, type EngineVia } from './engines.ts'
 
 const ping: EngineRequest = { method: 'GET', path: '/_ping', timeoutMs: 5_000 }
@@ -33,10 +35,12 @@ const create: EngineRequest = {
 
 let now: number
 let sweeper: DeadlineSweeper
+let metrics: Metrics
 const closers: (() => Promise<unknown> | void)[] = []
 
 beforeEach(() => {
   now = 1_000
+  metrics = new Metrics({ processMetrics: false })
   sweeper = new DeadlineSweeper(20, () => now)
 })
 
@@ -47,7 +51,8 @@ afterEach(async () => {
 
 function enginesBy(dialer: Dialer, known: ReadonlyMap<number, EngineVia> = new Map()): Engines {
   const clock = { monotonic: () => now, wall: () => systemClock.wall() }
-  const engines = new Engines({ dialer, connectTimeoutMs: 1_000, clock, sweeper, known: () => known })
+  const events = new EngineEvents(metrics)
+  const engines = new Engines({ dialer, connectTimeoutMs: 1_000, clock, sweeper, known: () => known, events })
   closers.push(() => engines.stop())
   return engines
 }

@@ -5,6 +5,12 @@ import { gatewayError } from '../errors.ts'
 import type { UpstreamPool } from '../upstream/upstream-pool.ts'
 import { ownPath, refusesVersion, type EngineVersion } from './api-version.ts'
 import { CallLimit } from './call-limit.ts'
+import {
+  failureResult,
+  type EngineCallKind,
+  type EngineCallResult,
+  type EngineEvents,
+} from './engine-events.ts'
 import { exchange, type ExchangeReply } from './engine-exchange.ts'
 import { toReply, type EngineReply } from './engine-reply.ts'
 import { untilAborted } from './until-aborted.ts'
@@ -30,6 +36,7 @@ export interface EngineClientOptions {
   readonly port: number
   readonly pool: UpstreamPool
   readonly clock: Clock
+  readonly events: EngineEvents
 }
 
 export interface EngineProblem {
@@ -56,13 +63,14 @@ export class EngineClient {
   readonly #calls: CallLimit
   readonly #pool: UpstreamPool
   readonly #clock: Clock
+  readonly #events: EngineEvents
   readonly #versions: VersionQuestion
   readonly #underWay = new Set<AbortController>()
   #isReachable: boolean | null = null
   #wasReached = false
   #lastError: EngineProblem | null = null
 
-  constructor({ port, pool, clock }: EngineClientOptions) {
+  constructor({ port, pool, clock, events }: EngineClientOptions) {
     const what = `to the engine on port ${port}`
     this.port = port
     this.target = { address, port }
@@ -71,6 +79,7 @@ export class EngineClient {
     this.pulls = new CallLimit({ what: `pulls ${what}`, maxRunning: 8, maxWaiting: 64 })
     this.#pool = pool
     this.#clock = clock
+    this.#events = events
     this.#versions = new VersionQuestion({ clock, ask: (method, path) => this.#ask(method, path) })
   }
 
@@ -105,7 +114,7 @@ export class EngineClient {
    */
   async request(request: EngineRequest): Promise<EngineReply> {
     const { method, path, timeoutMs } = request
-    return this.#within(timeoutMs, `${method} ${path}`, request.signal, async (signal) => {
+    return this.#within('call', timeoutMs, `${method} ${path}`, request.signal, async (signal) => {
       const leave = await this.#calls.enter(maxWaitMs, signal)
       try {
         const reply = await this.#call(request, signal)
@@ -177,7 +186,7 @@ export class EngineClient {
   }
 
   #ask(method: 'GET' | 'HEAD', path: string): Promise<ExchangeReply> {
-    return this.#within(versionTimeoutMs, `${method} ${path}`, undefined, (signal) =>
+    return this.#within('version', versionTimeoutMs, `${method} ${path}`, undefined, (signal) =>
       exchange(this.#pool, this.target, {
         method,
         target: path,
@@ -190,12 +199,14 @@ export class EngineClient {
   }
 
   async #within<T>(
+    kind: EngineCallKind,
     timeoutMs: number,
     what: string,
     outer: AbortSignal | undefined,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     outer?.throwIfAborted()
+    const startedAt = this.#clock.monotonic()
     const ending = new AbortController()
     const onAbort = (): void => ending.abort(outer?.reason)
     outer?.addEventListener('abort', onAbort, { once: true })
@@ -204,16 +215,19 @@ export class EngineClient {
       ending.abort(gatewayError('ENGINE_TIMEOUT', problem, { retryable: true }))
     }, timeoutMs)
     this.#underWay.add(ending)
+    let outcome: EngineCallResult = 'answered'
     try {
       const result = await work(ending.signal)
       this.reached()
       return result
     } catch (error) {
       const code = errorCode(error)
+      outcome = failureResult(error)
       if (code === 'ENGINE_UNREACHABLE' || code === 'ENGINE_TIMEOUT') this.failed(errorMessage(error))
       else if (code.startsWith('ENGINE_')) this.#note(errorMessage(error))
       throw error
     } finally {
+      this.#events.ended(kind, outcome, this.#clock.monotonic() - startedAt)
       clearTimeout(timer)
       outer?.removeEventListener('abort', onAbort)
       this.#underWay.delete(ending)

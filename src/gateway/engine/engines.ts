@@ -5,6 +5,8 @@ import { kindOfPort } from '../tunnels/tunnel-ports.ts'
 import { UpstreamPool } from '../upstream/upstream-pool.ts'
 import type { EngineVersion } from './api-version.ts'
 import { EngineClient, type EngineProblem } from './engine-client.ts'
+import type { EngineEvents } from './engine-events.ts'
+import { untilAborted } from './until-aborted.ts'
 
 export type { EngineVersion } from './api-version.ts'
 
@@ -30,26 +32,37 @@ export interface EnginesOptions {
   readonly connectTimeoutMs: number
   readonly clock: Clock
   readonly sweeper: DeadlineSweeper
+  readonly events: EngineEvents
   /** Engines there are, or were, by what the gateway knows besides its own calls: a socket, tunnels open or remembered. */
   readonly known: () => ReadonlyMap<number, EngineVia>
 }
+
+/** For all questions to one engine about its versions. */
+const surveyTimeoutMs = 3_000
 
 /** All Docker engines behind the gateway, by the ports under which Nextcloud knows them. */
 export class Engines {
   /** Of the connections to engines. */
   readonly pool: UpstreamPool
+  readonly events: EngineEvents
   readonly #options: EnginesOptions
   readonly #clients = new Map<number, EngineClient>()
 
   constructor(options: EnginesOptions) {
     this.#options = options
+    this.events = options.events
     this.pool = new UpstreamPool({ ...options, dialer: engineDialer(options.dialer) })
   }
 
   client(port: number): EngineClient {
     const known = this.#clients.get(port)
     if (known !== undefined) return known
-    const client = new EngineClient({ port, pool: this.pool, clock: this.#options.clock })
+    const client = new EngineClient({
+      port,
+      pool: this.pool,
+      clock: this.#options.clock,
+      events: this.events,
+    })
     // Another port has no engine: it is not worth remembering.
     if (isEnginePort(port)) this.#clients.set(port, client)
     return client
@@ -93,6 +106,21 @@ export class Engines {
           waiting: client.waiting,
         }
       })
+  }
+
+  /** As `list`, once each was asked now; what is too slow is told as it was last. Never rejects. */
+  async survey(): Promise<readonly EngineStatus[]> {
+    await Promise.all(this.list().map(({ port }) => this.#ask(this.client(port))))
+    return this.list()
+  }
+
+  async #ask(client: EngineClient): Promise<void> {
+    client.forgetVersion()
+    try {
+      await untilAborted(client.version(), AbortSignal.timeout(surveyTimeoutMs))
+    } catch {
+      // NOTE: the client has noted what is wrong, which is what was asked.
+    }
   }
 
   stop(): void {

@@ -9,6 +9,7 @@ import { stockPages, type LocalResponse } from '../proxy/local-response.ts'
 import type { Outcome } from '../proxy/request-events.ts'
 import { mapPath } from './api-version.ts'
 import type { EngineClient } from './engine-client.ts'
+import { failureResult, type EngineCallKind, type EngineCallResult } from './engine-events.ts'
 import type { Engines } from './engines.ts'
 
 export interface PassThroughOptions {
@@ -45,11 +46,13 @@ export class PassThrough {
   async start(request: PassedRequest): Promise<void> {
     const { front, call, query } = request
     const { path, port } = call
-    if (isPull(path) && !isPullQuery(query)) {
+    const kind = isPull(path) ? 'pull' : 'reading'
+    if (kind === 'pull' && !isPullQuery(query)) {
       this.#answer(request, stockPages[403], 'answered')
       return
     }
     const engine = this.#options.engines.client(port)
+    const ended = this.#timed(kind)
     const leaving = new AbortController()
     front.setListener({
       onClientDrain() {},
@@ -61,10 +64,14 @@ export class PassThrough {
       leave = await this.#enter(engine, path, leaving.signal)
       const mapped = await mappedPath(engine, path)
       leaving.signal.throwIfAborted()
-      this.#forward(request, engine, mapped, leave)
-    } catch {
+      this.#forward(request, engine, mapped, (outcome) => {
+        leave?.()
+        ended(forwardResults[outcome] ?? 'left')
+      })
+    } catch (error) {
       // The engine is down (which `harp engines` tells), or busy with too many of these.
       leave?.()
+      ended(failureResult(error))
       if (leaving.signal.aborted) request.onDone('client-gone', 0)
       else if (leave !== null && this.#answersPing(path, port)) this.#answer(request, pong, 'answered')
       else this.#answer(request, stockPages[503], 'upstream-refused')
@@ -86,12 +93,23 @@ export class PassThrough {
     onDone(outcome, response.status)
   }
 
-  #forward(request: PassedRequest, engine: EngineClient, path: string, leave: () => void): void {
+  #timed(kind: EngineCallKind): (result: EngineCallResult) => void {
+    const { engines, forward } = this.#options
+    const startedAt = forward.clock.monotonic()
+    return (result) => engines.events.ended(kind, result, forward.clock.monotonic() - startedAt)
+  }
+
+  #forward(
+    request: PassedRequest,
+    engine: EngineClient,
+    path: string,
+    onEnd: (outcome: Outcome) => void,
+  ): void {
     const { front, head, query } = request
     const { engines, forward } = this.#options
     const { target } = engine
     const onDone = (outcome: Outcome, status: number): void => {
-      leave()
+      onEnd(outcome)
       if (outcome === 'upstream-refused' || outcome === 'upstream-closed' || outcome === 'upstream-timeout') {
         engine.failed(`Docker engine on port ${engine.port}: ${outcome}`)
       }
@@ -112,6 +130,15 @@ export class PassThrough {
       onTunnel: () => onDone,
     }).start()
   }
+}
+
+/** The others are the client's doing. */
+const forwardResults: Readonly<Partial<Record<Outcome, EngineCallResult>>> = {
+  answered: 'answered',
+  'upstream-refused': 'unreachable',
+  'upstream-timeout': 'timeout',
+  'upstream-closed': 'bad-answer',
+  'upstream-malformed': 'bad-answer',
 }
 
 /** An engine that does not say what it speaks gets the path as it came. Rejects with ENGINE_UNREACHABLE. */

@@ -35,6 +35,14 @@ export interface ClusterOptions {
 type Resource = 'deployments' | 'services' | 'persistentvolumeclaims' | 'pods'
 type Signal = AbortSignal | undefined
 
+interface Creation {
+  readonly resource: Resource
+  readonly manifest: Manifest
+  readonly what: string
+  /** Values in it that no message may repeat. */
+  readonly secrets?: readonly string[]
+}
+
 const deletionTimeoutMs = 60_000
 const deletionPollMs = 1_000
 const reachTimeoutMs = 3_000
@@ -126,13 +134,8 @@ export class Cluster {
   async ensureClaim(request: CreateRequest, signal: Signal): Promise<void> {
     const { claim } = kubernetesNames(request)
     const manifest = claimManifest(request, this.#manifestSettings)
-    await this.#create(
-      'persistentvolumeclaims',
-      manifest,
-      `Failed to create PVC '${claim}'`,
-      [201, 409],
-      signal,
-    )
+    const what = `Failed to create PVC '${claim}'`
+    await this.#create({ resource: 'persistentvolumeclaims', manifest, what }, signal)
   }
 
   async createDeployment(request: CreateRequest, signal: Signal): Promise<'created' | 'exists'> {
@@ -140,8 +143,7 @@ export class Cluster {
     const manifest = deploymentManifest(request, this.#manifestSettings)
     const secrets = request.environmentVariables.map((each) => each.slice(each.indexOf('=') + 1))
     const what = `Error creating deployment '${name}'`
-    const reply = await this.#create('deployments', manifest, what, [201, 409], signal, secrets)
-    return reply.status === 409 ? 'exists' : 'created'
+    return this.#create({ resource: 'deployments', manifest, what, secrets }, signal)
   }
 
   async scale(name: string, replicas: 0 | 1, signal: Signal): Promise<'scaled' | 'missing'> {
@@ -164,7 +166,7 @@ export class Cluster {
 
   /** Made, or kept as it is. */
   async ensureService(name: string, manifest: Manifest, signal: Signal): Promise<void> {
-    await this.#create('services', manifest, `Failed to create Service '${name}'`, [201, 409], signal)
+    await this.#create({ resource: 'services', manifest, what: `Failed to create Service '${name}'` }, signal)
   }
 
   /** null: there is none. */
@@ -217,21 +219,19 @@ export class Cluster {
 
   /** Waits while an object of that name is being deleted: what is under way cannot be used again. */
   async #create(
-    resource: Resource,
-    json: Manifest,
-    what: string,
-    accepted: readonly number[],
+    { resource, manifest, what, secrets }: Creation,
     signal: Signal,
-    secrets: readonly string[] = [],
-  ): Promise<KubernetesReply> {
+  ): Promise<'created' | 'exists'> {
     const { clock, deletionTimeoutMs: patienceMs = deletionTimeoutMs } = this.#options
     const until = clock.monotonic() + patienceMs
+    const request = { method: 'POST', path: this.#path(resource), json: manifest, signal } as const
     for (;;) {
-      const reply = await this.#client.request({ method: 'POST', path: this.#path(resource), json, signal })
-      const isInTheWay = reply.status === 409 && isBeingDeleted(reply.json)
-      if (!isInTheWay && (reply.status === 200 || accepted.includes(reply.status))) return reply
-      if (!isInTheWay || clock.monotonic() >= until) {
-        throw kubernetesError('KUBERNETES_REFUSED', refusalText(what, reply.status, reply.json, secrets))
+      const { status, json } = await this.#client.request(request)
+      if (status === 200 || status === 201) return 'created'
+      const isLeaving = status === 409 && isBeingDeleted(json)
+      if (status === 409 && !isLeaving) return 'exists'
+      if (!isLeaving || clock.monotonic() >= until) {
+        throw kubernetesError('KUBERNETES_REFUSED', refusalText(what, status, json, secrets))
       }
       await pause(deletionPollMs, undefined, signal === undefined ? {} : { signal })
     }

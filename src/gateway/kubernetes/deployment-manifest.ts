@@ -2,7 +2,8 @@
 import type { HostAlias } from '../config/config.ts'
 import type { AppNames } from '../docker/container-name.ts'
 import { kubernetesName, kubernetesNames } from './names.ts'
-import type { ComputeDevice, CreateRequest, ResourceLimits } from './payloads.ts'
+import type { ComputeDevice } from '../docker/payload.ts'
+import type { CreateRequest, ResourceLimits } from './payloads.ts'
 
 export interface ManifestSettings {
   /** null: the cluster's default class. */

@@ -43,7 +43,7 @@ export async function expose(
   const found = isAppId(appId) ? await apps.ask(appId) : ({ kind: 'unknown' } as const)
   if (found.kind === 'unknown') return text(404, `No ExApp metadata for '${appId}'`)
   if (found.kind !== 'known') return text(503, `Failed to fetch metadata for '${appId}'`)
-  apps.put({ ...found.record, ...place })
+  apps.put({ ...found.record, ...place, foundIn: 'kubernetes' })
   return json(200, { appId, ...place, exposeType, serviceName, namespace: cluster.namespace })
 }
 

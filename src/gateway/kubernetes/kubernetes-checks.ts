@@ -33,7 +33,12 @@ const needed: readonly Needed[] = [
     verbs: ['get', 'create', 'patch', 'delete'],
     onlyFor: null,
   },
-  { group: 'apps', resource: 'deployments', verbs: ['list'], onlyFor: 'apps of several roles, exposed by hand' },
+  {
+    group: 'apps',
+    resource: 'deployments',
+    verbs: ['list'],
+    onlyFor: 'apps of several roles, exposed by hand',
+  },
   { group: '', resource: 'persistentvolumeclaims', verbs: ['create', 'delete'], onlyFor: null },
   { group: '', resource: 'services', verbs: ['get', 'list', 'create', 'delete'], onlyFor: null },
   { group: '', resource: 'pods', verbs: ['list'], onlyFor: null },
@@ -122,7 +127,9 @@ async function checkRights(client: KubernetesClient, namespace: string, each: Ne
     const kind = each.isClusterWide === true ? 'ClusterRole' : 'Role'
     const fix = `give the gateway's service account a ${kind} with ${missing.join(', ')} on ${each.resource}`
     const detail = `may not ${missing.join(', ')} ${where}`
-    return each.onlyFor === null ? fail(name, detail, fix) : warn(name, `${detail}: needed for ${each.onlyFor}`, fix)
+    return each.onlyFor === null
+      ? fail(name, detail, fix)
+      : warn(name, `${detail}: needed for ${each.onlyFor}`, fix)
   } catch (error) {
     return failure(name, error)
   }
@@ -166,7 +173,13 @@ function attempt(
       return client.request({ method: 'POST', path: all, json: {}, ...rehearsal })
     case 'patch': {
       const contentType = 'application/strategic-merge-patch+json'
-      return client.request({ method: 'PATCH', path: `${all}/${noName}`, json: {}, contentType, ...rehearsal })
+      return client.request({
+        method: 'PATCH',
+        path: `${all}/${noName}`,
+        json: {},
+        contentType,
+        ...rehearsal,
+      })
     }
     case 'delete':
       return client.request({ method: 'DELETE', path: `${all}/${noName}`, ...rehearsal })

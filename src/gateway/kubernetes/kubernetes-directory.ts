@@ -1,4 +1,4 @@
-import { errorCode, errorMessage, HarpError } from '../../base/errors.ts'
+import { errorCode, HarpError } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
 import type { ExAppRecord } from '../access/exapp-record.ts'
 import { choiceOf, manualPlace, type Place } from './annotations.ts'
@@ -35,7 +35,7 @@ export class KubernetesDirectory {
       throw error
     }
     const place = await this.#find(record.appId, AbortSignal.timeout(totalTimeoutMs))
-    return place === null ? record : { ...record, ...place }
+    return place === null ? record : { ...record, ...place, foundIn: 'kubernetes' }
   }
 
   async #find(appId: string, signal: AbortSignal): Promise<Place | null> {
@@ -48,7 +48,7 @@ export class KubernetesDirectory {
 
   /** By its name, or as that of one of the app's roles. One refused question is enough to know nothing. */
   async #findService(name: string, partOf: string, signal: AbortSignal): Promise<Service | null> {
-    let refusal: unknown = null
+    let refusal: HarpError | null = null
     for (const ask of [
       () => this.#cluster.service(name, signal),
       async () => (await this.#cluster.servicesPartOf(partOf, signal))[0] ?? null,
@@ -57,7 +57,7 @@ export class KubernetesDirectory {
         const found = await ask()
         if (found !== null) return found
       } catch (error) {
-        if (errorCode(error) !== 'KUBERNETES_REFUSED') throw error
+        if (!isRefusal(error)) throw error
         refusal ??= error
       }
     }
@@ -71,8 +71,8 @@ export class KubernetesDirectory {
       const found = await this.#cluster.deploymentsPartOf(partOf, signal)
       return found.map(manualPlaceOf).find((place) => place !== null) ?? null
     } catch (error) {
-      if (errorCode(error) !== 'KUBERNETES_REFUSED') throw error
-      this.#log.debug({ problem: errorMessage(error) }, 'apps of several roles are not looked for')
+      if (!isRefusal(error)) throw error
+      this.#log.debug({ problem: error.message }, 'apps of several roles are not looked for')
       return null
     }
   }
@@ -85,7 +85,7 @@ export class KubernetesDirectory {
       const problem = found.kind === 'none' ? found.problem : 'its load balancer has no address yet'
       this.#warn(appId, problem)
     } catch (error) {
-      if (!(error instanceof HarpError) || error.code !== 'KUBERNETES_REFUSED') throw error
+      if (!isRefusal(error)) throw error
       this.#warn(appId, error.message)
     }
     return null
@@ -98,4 +98,8 @@ export class KubernetesDirectory {
 
 function manualPlaceOf(found: Deployment | null): Place | null {
   return found === null ? null : manualPlace(found.metadata.annotations)
+}
+
+function isRefusal(error: unknown): error is HarpError {
+  return error instanceof HarpError && error.code === 'KUBERNETES_REFUSED'
 }

@@ -1,7 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import { errorMessage, HarpError } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
-import type { z } from 'zod'
 import {
   defaultBodyLimit,
   json,
@@ -11,14 +10,20 @@ import {
   type ControlRoute,
 } from '../control/control-api.ts'
 import type { AppDirectory } from '../nextcloud/app-directory.ts'
-import { parseJson } from '../nextcloud/exapp-meta.ts'
 import type { LocalResponse } from '../proxy/local-response.ts'
 import type { AppNames } from '../docker/container-name.ts'
+import {
+  parseCertificates,
+  parseNames,
+  parseRemove,
+  type Parsed,
+  type RemovePayload,
+} from '../docker/payload.ts'
 import type { Cluster } from './cluster.ts'
 import { kubernetesProblem } from './errors.ts'
 import { expose } from './expose.ts'
 import { kubernetesNames } from './names.ts'
-import { parsePayload, payloads, type CreateRequest, type RemoveRequest } from './payloads.ts'
+import { parseCreation, parseExposure, type CreateRequest } from './payloads.ts'
 import { managedBy } from './service-manifest.ts'
 import { waitForStart, type WaitLimits } from './wait-for-start.ts'
 
@@ -48,17 +53,16 @@ class KubernetesRoutes {
   }
 
   list(): ControlRoute[] {
-    const { named, creation, removal, exposure, certificates } = payloads
     return [
-      this.#clusterRoute('exists', named, (app, call) => this.#exists(app, call)),
-      this.#clusterRoute('create', creation, (request, call) => this.#create(request, call)),
-      this.#clusterRoute('start', named, (app, call) => this.#scale(app, 1, call)),
-      this.#clusterRoute('stop', named, (app, call) => this.#scale(app, 0, call)),
-      this.#clusterRoute('wait_for_start', named, (app, call) => this.#wait(app, call)),
-      this.#clusterRoute('remove', removal, (request, call) => this.#remove(request, call)),
+      this.#clusterRoute('exists', parseNames, (app, call) => this.#exists(app, call)),
+      this.#clusterRoute('create', parseCreation, (request, call) => this.#create(request, call)),
+      this.#clusterRoute('start', parseNames, (app, call) => this.#scale(app, 1, call)),
+      this.#clusterRoute('stop', parseNames, (app, call) => this.#scale(app, 0, call)),
+      this.#clusterRoute('wait_for_start', parseNames, (app, call) => this.#wait(app, call)),
+      this.#clusterRoute('remove', parseRemove, (request, call) => this.#remove(request, call)),
       // There is no engine to put files into; AppAPI asks for every app all the same.
-      this.#route('install_certificates', certificates, () => noContent, certificateBodyLimit),
-      this.#route('expose', exposure, (request, call) => expose(this.#options, request, call.signal)),
+      this.#route('install_certificates', parseCertificates, () => noContent, certificateBodyLimit),
+      this.#route('expose', parseExposure, (request, call) => expose(this.#options, request, call.signal)),
     ]
   }
 
@@ -104,10 +108,10 @@ class KubernetesRoutes {
     )
   }
 
-  async #remove(request: RemoveRequest, { signal }: ControlCall): Promise<LocalResponse> {
-    const { deployment, claim } = kubernetesNames(request)
+  async #remove({ names, removeData }: RemovePayload, { signal }: ControlCall): Promise<LocalResponse> {
+    const { deployment, claim } = kubernetesNames(names)
     await this.#cluster.remove('deployments', deployment, `Error removing deployment '${deployment}'`, signal)
-    if (request.removeData) {
+    if (removeData) {
       await this.#cluster.remove('persistentvolumeclaims', claim, `Error removing PVC '${claim}'`, signal)
     }
     if (await this.#isOurService(deployment, signal)) {
@@ -129,15 +133,15 @@ class KubernetesRoutes {
 
   #clusterRoute<T>(
     action: string,
-    schema: z.ZodType<T>,
+    read: (body: Buffer) => Parsed<T>,
     handle: (payload: T, call: ControlCall) => Promise<LocalResponse>,
   ): ControlRoute {
-    return this.#route(action, schema, handle, defaultBodyLimit, () => this.#cluster.requireConfigured())
+    return this.#route(action, read, handle, defaultBodyLimit, () => this.#cluster.requireConfigured())
   }
 
   #route<T>(
     action: string,
-    schema: z.ZodType<T>,
+    read: (body: Buffer) => Parsed<T>,
     handle: (payload: T, call: ControlCall) => Promise<LocalResponse> | LocalResponse,
     maxBodyBytes: number = defaultBodyLimit,
     precondition: () => Promise<void> = async () => {},
@@ -149,11 +153,8 @@ class KubernetesRoutes {
       handle: async (body, _match, call) => {
         try {
           await precondition()
-          const input = parseJson(body.toString('utf8'))
-          if (input === undefined) return text(400, 'Invalid JSON body')
-          const parsed = parsePayload(schema, input)
-          if (parsed.kind === 'invalid') return text(400, `Payload validation error: ${parsed.problem}`)
-          return await handle(parsed.value, call)
+          const parsed = read(body)
+          return parsed.kind === 'bad' ? text(400, parsed.text) : await handle(parsed.value, call)
         } catch (error) {
           return this.#failure(action, error, call)
         }

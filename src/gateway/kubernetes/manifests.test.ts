@@ -1,19 +1,21 @@
 import { describe, expect, test } from 'vitest'
 import { claimManifest, deploymentManifest, type ManifestSettings } from './deployment-manifest.ts'
-import { parsePayload, payloads, type CreateRequest, type ExposeRequest } from './payloads.ts'
+import { parseCreation, parseExposure, type CreateRequest, type ExposeRequest } from './payloads.ts'
 import { serviceManifest, type ServiceExposeType } from './service-manifest.ts'
 
 const settings: ManifestSettings = { storageClass: null, storageSize: '10Gi', hostAliases: [] }
 
+const bodyOf = (value: object): Buffer => Buffer.from(JSON.stringify(value))
+
 function creation(more: object = {}): CreateRequest {
-  const parsed = parsePayload(payloads.creation, { name: 'Foo_Bar', image: 'ghcr.io/a/b:1', ...more })
-  if (parsed.kind === 'invalid') throw new Error(parsed.problem)
+  const parsed = parseCreation(bodyOf({ name: 'Foo_Bar', image: 'ghcr.io/a/b:1', ...more }))
+  if (parsed.kind === 'bad') throw new Error(parsed.text)
   return parsed.value
 }
 
 function exposure(more: object = {}): ExposeRequest {
-  const parsed = parsePayload(payloads.exposure, { name: 'foo', port: 23_000, ...more })
-  if (parsed.kind === 'invalid') throw new Error(parsed.problem)
+  const parsed = parseExposure(bodyOf({ name: 'foo', port: 23_000, ...more }))
+  if (parsed.kind === 'bad') throw new Error(parsed.text)
   return parsed.value
 }
 

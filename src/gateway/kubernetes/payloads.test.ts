@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
-import { parsePayload, payloads } from './payloads.ts'
+import type { Parsed } from '../docker/payload.ts'
+import { parseCreation, parseExposure } from './payloads.ts'
 
-function problemOf(parsed: ReturnType<typeof parsePayload>): string {
-  return parsed.kind === 'invalid' ? parsed.problem : ''
+const bodyOf = (value: object): Buffer => Buffer.from(JSON.stringify(value))
+
+function problemOf(parsed: Parsed<unknown>): string {
+  return parsed.kind === 'bad' ? parsed.text : ''
 }
 
 test('what AppAPI sends to create is read, and what it does not know is ignored', () => {
@@ -15,7 +18,7 @@ test('what AppAPI sends to create is read, and what it does not know is ignored'
     start_container: true,
   }
 
-  expect(parsePayload(payloads.creation, sent)).toEqual({
+  expect(parseCreation(bodyOf(sent))).toEqual({
     kind: 'ok',
     value: {
       name: 'bedapp',
@@ -33,7 +36,7 @@ test('what AppAPI sends to create is read, and what it does not know is ignored'
 test('image_id wins over image, and what means nothing in a cluster is told', () => {
   const sent = { name: 'a', image_id: 'x', image: 'y', network_mode: 'host', mount_points: [{}] }
 
-  expect(parsePayload(payloads.creation, sent)).toMatchObject({
+  expect(parseCreation(bodyOf(sent))).toMatchObject({
     value: { image: 'x', ignored: ['network_mode', 'mount_points'] },
   })
 })
@@ -46,23 +49,11 @@ test.each([
   [{ name: 'a', image: 'i', resource_limits: [] }, 'resource_limits'],
   [{ name: 'a', image: 'i', compute_device: 'tpu' }, 'compute_device'],
 ])('create of %j is refused for its %s', (sent, field) => {
-  expect(problemOf(parsePayload(payloads.creation, sent))).toContain(field)
-})
-
-test.each([true, 'true', 'True', '1', 1, 'yes', 'on'])('remove_data %j is true', (value) => {
-  expect(parsePayload(payloads.removal, { name: 'a', remove_data: value })).toMatchObject({
-    value: { removeData: true },
-  })
-})
-
-test.each([undefined, false, 'false', '0', 0, 'off'])('remove_data %j is false', (value) => {
-  expect(parsePayload(payloads.removal, { name: 'a', remove_data: value })).toMatchObject({
-    value: { removeData: false },
-  })
+  expect(problemOf(parseCreation(bodyOf(sent)))).toContain(field)
 })
 
 test('an exposure has the defaults of the contract', () => {
-  expect(parsePayload(payloads.exposure, { name: 'a', port: '23000' })).toMatchObject({
+  expect(parseExposure(bodyOf({ name: 'a', port: '23000' }))).toMatchObject({
     value: {
       port: 23_000,
       exposeType: 'clusterip',
@@ -76,9 +67,14 @@ test('an exposure has the defaults of the contract', () => {
 })
 
 test('null stands for "not given", as AppAPI sends it', () => {
-  const nulls = { upstream_host: null, node_port: null, external_traffic_policy: null, load_balancer_ip: null }
+  const nulls = {
+    upstream_host: null,
+    node_port: null,
+    external_traffic_policy: null,
+    load_balancer_ip: null,
+  }
 
-  expect(parsePayload(payloads.exposure, { name: 'a', port: 1, ...nulls })).toMatchObject({ kind: 'ok' })
+  expect(parseExposure(bodyOf({ name: 'a', port: 1, ...nulls }))).toMatchObject({ kind: 'ok' })
 })
 
 test.each([
@@ -94,11 +90,11 @@ test.each([
   [{ wait_interval_seconds: 0.01 }, 'wait_interval_seconds'],
   [{ service_labels: { a: 1 } }, 'service_labels'],
 ])('expose with %j is refused for its %s', (more, field) => {
-  expect(problemOf(parsePayload(payloads.exposure, { name: 'a', port: 1, ...more }))).toContain(field)
+  expect(problemOf(parseExposure(bodyOf({ name: 'a', port: 1, ...more })))).toContain(field)
 })
 
 test('a refusal quotes nothing of what was sent', () => {
   const sent = { name: 'a', image: 'i', environment_variables: 'APP_SECRET=abc' }
 
-  expect(problemOf(parsePayload(payloads.creation, sent))).not.toContain('abc')
+  expect(problemOf(parseCreation(bodyOf(sent)))).not.toContain('abc')
 })

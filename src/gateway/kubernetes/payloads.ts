@@ -1,9 +1,8 @@
-/** What AppAPI sends to the Kubernetes routes, as typed values. Scalars come leniently: "1" for 1, "true" for true. */
+/** What AppAPI sends to create and expose on Kubernetes, as typed values; the other routes share Docker's bodies. */
 import { z } from 'zod'
-import { appNamePattern, namePartPattern, type AppNames } from '../docker/container-name.ts'
+import type { AppNames } from '../docker/container-name.ts'
+import { integer, names, namesOf, parse, type ComputeDevice, type Parsed } from '../docker/payload.ts'
 import type { AddressChoice } from './annotations.ts'
-
-export type ComputeDevice = 'cpu' | 'rocm' | 'cuda'
 
 /** null: no limit. A text is a quantity of the cluster's own notation. */
 export interface ResourceLimits {
@@ -22,10 +21,6 @@ export interface CreateRequest extends AppNames {
   readonly ignored: readonly string[]
 }
 
-export interface RemoveRequest extends AppNames {
-  readonly removeData: boolean
-}
-
 export type ExposeType = 'nodeport' | 'clusterip' | 'loadbalancer' | 'manual'
 
 export interface ExposeRequest extends AppNames, AddressChoice {
@@ -42,32 +37,16 @@ export interface ExposeRequest extends AppNames, AddressChoice {
   readonly waitIntervalMs: number
 }
 
-export type Parsed<T> =
-  | { readonly kind: 'ok'; readonly value: T }
-  | { readonly kind: 'invalid'; readonly problem: string }
-
-/** NOTE: names become parts of URLs, so nothing else may be in them (W44). */
-const name = z.string().regex(appNamePattern, 'is not a name')
-const suffix = z.string().regex(namePartPattern, 'is not a name')
-const number = z.union([
+const decimal = z.union([
   z.number(),
   z
     .string()
-    .regex(/^\s*[+-]?\d{1,15}(?:\.\d{1,15})?\s*$/)
+    .regex(/^\s*\d{1,15}(?:\.\d{1,15})?\s*$/, 'is not a number')
     .transform(Number),
 ])
-const boolean = z.preprocess(
-  (value) => {
-    if (typeof value !== 'string' && typeof value !== 'number') return value
-    const text = String(value).toLowerCase()
-    if (['1', 'true', 'yes', 'on', 't', 'y'].includes(text)) return true
-    return ['0', 'false', 'no', 'off', 'f', 'n'].includes(text) ? false : value
-  },
-  z.boolean({ error: 'is not a boolean' }),
-)
-const within = (min: number, max: number) => number.pipe(z.number().min(min).max(max))
-const integer = (min: number, max: number) => number.pipe(z.number().int().min(min).max(max))
-const port = integer(1, 65_535)
+const within = (min: number, max: number) => decimal.pipe(z.number().min(min).max(max))
+const whole = (min: number, max: number) => integer.pipe(z.number().min(min).max(max))
+const port = whole(1, 65_535)
 /** Empty is as good as absent. */
 const optionalText = z
   .string()
@@ -76,39 +55,20 @@ const optionalText = z
   .transform((text) => (text === undefined || text === '' ? null : text))
 const texts = z.record(z.string(), z.string()).default({})
 
-const names = { name, instance_id: suffix.default(''), role_suffix: suffix.default('') }
-
-const named = z.object(names).transform(nameOf)
-
-const removal = z
-  .object({ ...names, remove_data: boolean.default(false) })
-  .transform((given): RemoveRequest => ({ ...nameOf(given), removeData: given.remove_data }))
-
 const creation = z
   .object({
     ...names,
-    image_id: z.string().optional(),
-    image: z.string().optional(),
+    image_id: z.string().min(1).optional(),
+    image: z.string().min(1).optional(),
     network_mode: z.string().optional(),
     environment_variables: z.array(z.string()).max(1_000).default([]),
-    compute_device: z.enum(['cpu', 'rocm', 'cuda']).default('cpu'),
+    compute_device: z.enum(['cpu', 'rocm', 'cuda'], 'is none of cpu, rocm and cuda').default('cpu'),
     mount_points: z.array(z.unknown()).default([]),
     resource_limits: z.record(z.string(), z.unknown()).default({}),
   })
-  .transform((given, context): CreateRequest => {
-    const image = given.image_id ?? given.image
-    if (image === undefined) context.addIssue({ code: 'custom', message: 'is required', path: ['image_id'] })
-    return {
-      ...nameOf(given),
-      image: image ?? '',
-      environmentVariables: given.environment_variables,
-      computeDevice: given.compute_device,
-      resourceLimits: limitsOf(given.resource_limits),
-      ignored: [
-        ...(given.network_mode === undefined ? [] : ['network_mode']),
-        ...(given.mount_points.length === 0 ? [] : ['mount_points']),
-      ],
-    }
+  .refine(({ image_id: id, image }) => (id ?? image) !== undefined, {
+    message: 'is missing',
+    path: ['image_id'],
   })
 
 const exposure = z
@@ -119,7 +79,7 @@ const exposure = z
     upstream_host: optionalText,
     upstream_port: port.nullish(),
     service_port: port.nullish(),
-    node_port: integer(30_000, 32_767).nullish(),
+    node_port: whole(30_000, 32_767).nullish(),
     external_traffic_policy: z.enum(['Cluster', 'Local']).nullish(),
     load_balancer_ip: optionalText,
     service_annotations: texts,
@@ -130,55 +90,44 @@ const exposure = z
     node_name: optionalText,
     node_label_selector: optionalText,
   })
-  .transform((given, context): ExposeRequest => {
-    if (given.expose_type === 'manual' && given.upstream_host === null) {
-      context.addIssue({
-        code: 'custom',
-        message: "is required for expose_type 'manual'",
-        path: ['upstream_host'],
-      })
-    }
-    return {
-      ...nameOf(given),
-      port: given.port,
-      exposeType: given.expose_type,
-      upstreamHost: given.upstream_host,
-      upstreamPort: given.upstream_port ?? null,
-      servicePort: given.service_port ?? null,
-      nodePort: given.node_port ?? null,
-      externalTrafficPolicy: given.external_traffic_policy ?? null,
-      loadBalancerIp: given.load_balancer_ip,
-      serviceAnnotations: given.service_annotations,
-      serviceLabels: given.service_labels,
-      waitTimeoutMs: given.wait_timeout_seconds * 1_000,
-      waitIntervalMs: given.wait_interval_seconds * 1_000,
-      nodeAddressType: given.node_address_type,
-      nodeName: given.node_name,
-      nodeLabelSelector: given.node_label_selector,
-    }
+  .refine((given) => given.expose_type !== 'manual' || given.upstream_host !== null, {
+    message: "is missing, which expose_type 'manual' needs",
+    path: ['upstream_host'],
   })
 
-const certificates = z
-  .object({
-    ...names,
-    system_certs_bundle: z.string().nullish(),
-    install_frp_certs: boolean.default(true),
-  })
-  .transform(nameOf)
-
-export const payloads = { named, removal, creation, exposure, certificates }
-
-export function parsePayload<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
-  const parsed = schema.safeParse(input)
-  if (parsed.success) return { kind: 'ok', value: parsed.data }
-  const lines = parsed.error.issues.map(
-    (issue) => `${issue.path.map(String).join('.') || 'body'}: ${issue.message}`,
-  )
-  return { kind: 'invalid', problem: lines.join('\n') }
+export function parseCreation(body: Buffer): Parsed<CreateRequest> {
+  return parse(body, creation, (given) => ({
+    ...namesOf(given),
+    image: given.image_id ?? given.image ?? '',
+    environmentVariables: given.environment_variables,
+    computeDevice: given.compute_device,
+    resourceLimits: limitsOf(given.resource_limits),
+    ignored: [
+      ...(given.network_mode === undefined ? [] : ['network_mode']),
+      ...(given.mount_points.length === 0 ? [] : ['mount_points']),
+    ],
+  }))
 }
 
-function nameOf(given: { name: string; instance_id: string; role_suffix: string }): AppNames {
-  return { name: given.name, instanceId: given.instance_id, roleSuffix: given.role_suffix }
+export function parseExposure(body: Buffer): Parsed<ExposeRequest> {
+  return parse(body, exposure, (given) => ({
+    ...namesOf(given),
+    port: given.port,
+    exposeType: given.expose_type,
+    upstreamHost: given.upstream_host,
+    upstreamPort: given.upstream_port ?? null,
+    servicePort: given.service_port ?? null,
+    nodePort: given.node_port ?? null,
+    externalTrafficPolicy: given.external_traffic_policy ?? null,
+    loadBalancerIp: given.load_balancer_ip,
+    serviceAnnotations: given.service_annotations,
+    serviceLabels: given.service_labels,
+    waitTimeoutMs: given.wait_timeout_seconds * 1_000,
+    waitIntervalMs: given.wait_interval_seconds * 1_000,
+    nodeAddressType: given.node_address_type,
+    nodeName: given.node_name,
+    nodeLabelSelector: given.node_label_selector,
+  }))
 }
 
 function limitsOf({ memory, nanoCPUs, cpu }: Readonly<Record<string, unknown>>): ResourceLimits {

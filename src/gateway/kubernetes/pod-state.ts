@@ -30,8 +30,9 @@ const maxMessage = 300
 
 export function podState(pods: readonly Pod[]): PodState {
   const pod = currentPod(pods)
-  if (pod === undefined)
+  if (pod === undefined) {
     return { kind: 'waiting', stage: 'absent', phase: 'unknown', reason: null, message: null }
+  }
   const { phase: found, conditions, containerStatuses } = pod.status
   const phase = found === '' ? 'unknown' : found
   const container = containerStatuses.find(({ name }) => name === containerName) ?? containerStatuses[0]
@@ -46,8 +47,9 @@ export function podState(pods: readonly Pod[]): PodState {
   }
   if (phase === 'Succeeded') return over(true, 'succeeded', 'ready')
   if (phase === 'Failed' || phase === 'Unknown') return over(false, phase, 'not_ready')
-  if (waiting !== undefined && imageErrors.has(waiting.reason))
+  if (waiting !== undefined && imageErrors.has(waiting.reason)) {
     return over(false, waiting.reason, 'image_error')
+  }
   const isPulled =
     running !== undefined ||
     terminated !== undefined ||

@@ -67,6 +67,11 @@ export class AppDirectory {
     return { known: this.#known.size, unknown: this.#unknown.size, fetching: this.#fetches.size }
   }
 
+  /** Of the known apps, fresh or not. They hold the apps' tokens. */
+  list(): readonly ExAppRecord[] {
+    return [...this.#known.entries()].map(([, { app }]) => app.record)
+  }
+
   /** `appId` is lower case and of the id grammar. Answers at once where it can; the promise never rejects. */
   find(appId: string): AppLookup | Promise<AppLookup> {
     const entry = this.#known.get(appId)

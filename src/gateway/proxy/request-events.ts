@@ -1,6 +1,7 @@
 import type { Counter, Histogram, Metrics } from '../../base/metrics.ts'
 import type { Logger } from '../../base/logger.ts'
 import { decisionReasons, type ReasonCode } from '../access/reasons.ts'
+import type { AppActivities } from './app-activity.ts'
 
 /** How a request ended, beyond the decision. */
 export type Outcome =
@@ -50,7 +51,7 @@ export interface RequestEnd {
 
 const durationBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
-/** One place for what happens when a request ends: a counter, a duration, an access log line. Cannot throw. */
+/** One place for what happens when a request ends: a counter, a duration, what `harp apps` tells, an access log line. Cannot throw. */
 export class RequestEvents {
   readonly #log: Logger
   readonly #isLogging: boolean
@@ -58,8 +59,10 @@ export class RequestEvents {
   readonly #byOutcome = new Map<Outcome, Counter>()
   readonly #byClass: readonly Counter[]
   readonly #duration: Histogram
+  readonly #apps: AppActivities
 
-  constructor(metrics: Metrics, log: Logger) {
+  constructor(metrics: Metrics, apps: AppActivities, log: Logger) {
+    this.#apps = apps
     this.#log = log
     this.#isLogging = log.isEnabled('info')
     for (const reason of Object.keys(decisionReasons) as ReasonCode[]) {
@@ -88,6 +91,7 @@ export class RequestEvents {
     this.#byReason.get(end.reason)?.add(1)
     this.#byOutcome.get(end.outcome)?.add(1)
     this.#byClass[Math.floor(end.status / 100)]?.add(1)
+    this.#apps.ended(end)
     const ms = end.endedAt - end.startedAt
     if (end.status !== 101) this.#duration.observe(ms / 1000)
     if (!this.#isLogging) return
