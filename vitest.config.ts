@@ -19,7 +19,12 @@ export default defineConfig({
     projects: [
       suite(
         'unit',
-        ['src/**/*.test.ts', 'test/*.test.ts', 'test/support/*.test.ts', 'test/fuzz/**/*.test.ts'],
+        [
+          'src/**/*.test.ts',
+          'test/*.test.ts',
+          'test/{fuzz,packaging}/**/*.test.ts',
+          'test/support/*.test.ts',
+        ],
         20_000,
       ),
       suite('conformance', ['test/conformance/**/*.test.ts'], 30_000),

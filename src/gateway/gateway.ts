@@ -6,7 +6,6 @@ import type { Logger } from '../base/logger.ts'
 import { Metrics } from '../base/metrics.ts'
 import { formatHostPort, type HostPort } from '../net/address.ts'
 import { BruteForce } from './access/brute-force.ts'
-import type { ExAppRecord } from './access/exapp-record.ts'
 import { Operations } from './admin/operations.ts'
 import { Admission } from './admission.ts'
 import type { GatewayConfig } from './config/config.ts'
@@ -76,14 +75,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { sharedKey } = config
   const cluster = new Cluster({ config: config.kubernetes, isEnabled: config.kubernetesEnabled, clock })
   const kubernetes = new KubernetesDirectory(cluster, log.child('kubernetes'))
-  const locate = (record: ExAppRecord): Promise<ExAppRecord> => kubernetes.relocate(record)
   const apps = new AppDirectory({
     nextcloud,
     sharedKey,
     recordTtlMs: config.recordTtlMs,
     clock,
     log: log.child('apps'),
-    ...(config.kubernetesEnabled ? { locate } : {}),
+    ...(config.kubernetesEnabled ? { locate: (record) => kubernetes.relocate(record) } : {}),
     onRecord: (record) => tunnels.recheck(record.appId, record.port),
   })
   const sessions = new SessionDirectory({
@@ -133,7 +131,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   })
   const control = new ControlApi(
     [
-      ...controlRoutes({ apps, cluster, locate, version: options.version, log: log.child('control') }),
+      ...controlRoutes({ apps, cluster, version: options.version, log: log.child('control') }),
       ...dockerRoutes({
         engines,
         certificates: () => tunnels.clientFiles(),

@@ -6,7 +6,7 @@ import type { RequestHead } from '../codec/http1/request-head.ts'
 import type { BruteForce } from './access/brute-force.ts'
 import type { EngineCall, Forward, Refusal } from './access/decision.ts'
 import type { Admission, Admitted } from './admission.ts'
-import { collectBody } from './control/collect-body.ts'
+import { BodyBudget, ControlBody } from './control/control-body.ts'
 import type { ControlApi } from './control/control-api.ts'
 import type { Diagnostics } from './control/diagnostics.ts'
 import { SlowAnswer } from './control/slow-answer.ts'
@@ -39,6 +39,8 @@ export interface RequestHandlerOptions {
 }
 
 const relocateTimeoutMs = 2_000
+/** A dozen bundles of certificates at once, or hundreds of other requests. */
+const maxControlBodyBytes = 256 * 1_048_576
 
 /** One request as it came in. */
 interface Arrived {
@@ -51,6 +53,7 @@ interface Arrived {
 /** From a parsed request to its end: admission, then refusal, control API, or forwarding. */
 export class RequestHandler {
   readonly #options: RequestHandlerOptions
+  readonly #bodies = new BodyBudget(maxControlBodyBytes)
 
   constructor(options: RequestHandlerOptions) {
     this.#options = options
@@ -163,16 +166,18 @@ export class RequestHandler {
       answer.stop()
       leaving.abort()
     }
+    const body = new ControlBody(front, this.#bodies, onGone)
     const response = await this.#options.control.handle({
       method: head.method,
       path,
-      body: (maxBytes) => collectBody(front, maxBytes, onGone),
+      body: (maxBytes) => body.read(maxBytes),
       call: {
         enginePort: fields.enginePort,
         signal: leaving.signal,
         keepOpen: () => answer.keepOpen(),
       },
     })
+    body.release()
     answer.respond(response)
     this.#end(arrived, admitted, leaving.signal.aborted ? 'client-gone' : 'answered', response.status)
   }

@@ -10,7 +10,11 @@ export interface AppSpec {
   readonly port: number
   readonly networkMode: string
   readonly frp: { readonly host: string; readonly port: number }
-  readonly mounts?: readonly { readonly source: string; readonly target: string; readonly mode: 'rw' | 'ro' }[]
+  readonly mounts?: readonly {
+    readonly source: string
+    readonly target: string
+    readonly mode: 'rw' | 'ro'
+  }[]
   readonly limits?: { readonly memory: number; readonly nanoCPUs: number }
   readonly certificateBundle?: string
 }
@@ -31,8 +35,8 @@ export interface Answer {
 
 type Headers = Readonly<Record<string, string>>
 
-const heartbeatTries = 60
-const healthTries = 60
+const heartbeatTries = 300
+const healthTries = 300
 
 export class AppApi {
   readonly #options: AppApiOptions
@@ -56,7 +60,9 @@ export class AppApi {
     const url = this.#enginePath(`images/create?fromImage=${encodeURIComponent(image)}`)
     const headers = { ...this.#dockerHeaders(), connection: 'close' }
     const answer = await fetch(url, { method: 'POST', headers, signal: AbortSignal.timeout(120_000) })
-    if (answer.status !== 200 || answer.body === null) throw new PullRefused(answer.status, await answer.text())
+    if (answer.status !== 200 || answer.body === null) {
+      throw new PullRefused(answer.status, await answer.text())
+    }
     let rest = ''
     for await (const chunk of answer.body.pipeThrough(new TextDecoderStream())) {
       const lines = (rest + chunk).split('\n')
@@ -133,7 +139,9 @@ export class AppApi {
     if (!state.started) throw new Error(`not started: ${JSON.stringify(state)}`)
     await until(healthTries, 'the health check', async () => {
       const seen = await this.engine(`containers/nc_app_${app.id}/json`)
-      const { State: inner } = seen.json() as { readonly State: { readonly Health?: { readonly Status: string } } }
+      const { State: inner } = seen.json() as {
+        readonly State: { readonly Health?: { readonly Status: string } }
+      }
       return ['', 'healthy'].includes(inner.Health?.Status ?? '')
     })
     await until(heartbeatTries, 'the heartbeat', async () => {
@@ -146,8 +154,9 @@ export class AppApi {
     let problem: unknown
     for (const image of images) {
       try {
-        // oxlint-disable-next-line no-unused-vars -- read to its end
-        for await (const line of this.pull(image)) continue
+        for await (const line of this.pull(image)) {
+          if (line.includes('"errorDetail"')) throw new Error(line)
+        }
         return image
       } catch (error) {
         problem = error

@@ -15,8 +15,9 @@ import { isCommandInstalled, realPart, type RealPartTest } from '../support/real
 import { ServerProgram } from './server-program.ts'
 
 /** A test that needs an engine and a registry. */
-export const engineTest: RealPartTest = realPart('a Docker engine (docker.io and docker-registry, as root)', () =>
-  canRunEngine(),
+export const engineTest: RealPartTest = realPart(
+  'a Docker engine (docker.io, docker-registry and busybox-static, as root)',
+  () => canRunEngine(),
 )
 
 export function canRunEngine(): boolean {
@@ -65,8 +66,11 @@ export class DockerDaemon {
   /** Stops the engine as an upgrade does, and its containers with it; `whileDown` runs before it is back. */
   async restart(whileDown: () => Promise<void> = async () => {}): Promise<void> {
     await this.#program.stop()
-    await whileDown()
-    this.#program = await run(this.directory)
+    try {
+      await whileDown()
+    } finally {
+      this.#program = await run(this.directory)
+    }
   }
 
   async stop(): Promise<void> {
@@ -110,8 +114,10 @@ export class DockerDaemon {
 
   async #expectNothingLeft(): Promise<void> {
     const isOurs = (text: string): boolean => text.includes(this.directory)
-    await eventually('the processes of the engine to end', async () =>
-      (await commandLines()).some((line) => isOurs(line)) ? undefined : true,
+    await eventually(
+      'the processes of the engine to end',
+      async () => ((await commandLines()).some((line) => isOurs(line)) ? undefined : true),
+      { timeoutMs: 30_000, everyMs: 50 },
     )
     const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').filter((line) => isOurs(line))
     const points = mounts.map((line) => line.split(' ')[1] ?? '')
@@ -123,7 +129,9 @@ export class DockerDaemon {
 }
 
 /** Frames of 8 bytes and their content, as logs and exec give them; throws where bytes are missing. */
-export function readLogFrames(bytes: Buffer): { readonly stream: 'stdout' | 'stderr'; readonly text: string }[] {
+export function readLogFrames(
+  bytes: Buffer,
+): { readonly stream: 'stdout' | 'stderr'; readonly text: string }[] {
   const frames: { stream: 'stdout' | 'stderr'; text: string }[] = []
   for (let at = 0; at < bytes.length;) {
     const end = at + 8 + bytes.readUInt32BE(at + 4)
@@ -148,10 +156,19 @@ async function run(directory: string): Promise<ServerProgram> {
     `--pidfile=${join(directory, 'docker.pid')}`,
     `--host=unix://${socket}`,
   ]
-  return ServerProgram.start('dockerd', args, async () => (await ask(socket, 'GET', '/_ping', {})).status === 200)
+  return ServerProgram.start(
+    'dockerd',
+    args,
+    async () => (await ask(socket, 'GET', '/_ping', {})).status === 200,
+  )
 }
 
-async function ask(socketPath: string, method: string, path: string, call: EngineCall): Promise<EngineAnswer> {
+async function ask(
+  socketPath: string,
+  method: string,
+  path: string,
+  call: EngineCall,
+): Promise<EngineAnswer> {
   const { json, body } = call
   const content = json === undefined ? body : Buffer.from(JSON.stringify(json))
   const outgoing = request({
@@ -170,7 +187,8 @@ async function ask(socketPath: string, method: string, path: string, call: Engin
     outgoing.once('response', resolve).once('error', reject)
     outgoing.once('timeout', () => outgoing.destroy(new Error(`${method} ${path} took too long`)))
   })
-  const sent = content instanceof Buffer || content === undefined ? outgoing.end(content) : pipeline(content, outgoing)
+  const sent =
+    content instanceof Buffer || content === undefined ? outgoing.end(content) : pipeline(content, outgoing)
   const [answer] = await Promise.all([answered, sent])
   const bytes = await buffer(answer)
   return {

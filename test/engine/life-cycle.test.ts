@@ -11,6 +11,8 @@ import { importSampleImage, importTinyImage, publish, type Variant } from './sam
 import { chat, visit } from './visitor.ts'
 
 const mebibyte = 1024 * 1024
+/** The machine may be busy with much else. */
+const patient = { timeoutMs: 30_000, everyMs: 100 }
 const published: readonly Variant[] = ['root', 'healthy']
 
 let stage: EngineStage
@@ -18,7 +20,9 @@ let registry: ImageRegistry
 
 beforeAll(async () => {
   if (!canRunEngine()) return
-  ;[stage, registry] = await Promise.all([EngineStage.open(), ImageRegistry.start()])
+  stage = await EngineStage.open()
+  registry = await ImageRegistry.start()
+  stage.own(() => registry.stop())
   const { engine } = stage
   await importSampleImage(engine, 'sample')
   await importTinyImage(engine, 'tiny:1')
@@ -34,7 +38,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await stage?.[Symbol.asyncDispose]()
-  await registry?.stop()
 }, 60_000)
 
 interface Inspected {
@@ -67,7 +70,11 @@ engineTest('a pull tells its progress while it is under way', async () => {
     lines.push(line)
     // NOTE: nothing else of it comes before the layer does.
     if (line.includes('Pulling fs layer')) {
-      await eventually('the engine to ask for the layer', () => (registry.heldCount > 0 ? true : undefined))
+      await eventually(
+        'the engine to ask for the layer',
+        () => (registry.heldCount > 0 ? true : undefined),
+        patient,
+      )
       expect(lines.join('\n')).not.toContain('complete')
       registry.release()
     }
@@ -104,7 +111,10 @@ engineTest('an app is deployed, visited, disabled, enabled, updated and removed'
   await appApi.enable(app)
 
   expect(image).toBe(app.image)
-  expect((await appApi.docker('exists', { name: 'whole' })).json()).toEqual({ exists: true, image_ref: image })
+  expect((await appApi.docker('exists', { name: 'whole' })).json()).toEqual({
+    exists: true,
+    image_ref: image,
+  })
   expect(await inspect('nc_app_whole')).toMatchObject({
     State: { Status: 'running' },
     HostConfig: {
@@ -114,10 +124,9 @@ engineTest('an app is deployed, visited, disabled, enabled, updated and removed'
       RestartPolicy: { Name: 'unless-stopped' },
     },
   })
-  const cgroups = 'cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null; true'
-  expect(await engine.execute('nc_app_whole', ['sh', '-c', cgroups])).toContain(
-    String(256 * mebibyte),
-  )
+  const cgroups =
+    'cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null; true'
+  expect(await engine.execute('nc_app_whole', ['sh', '-c', cgroups])).toContain(String(256 * mebibyte))
   expect(await engine.execute('nc_app_whole', ['cat', '/mnt/read/greeting'])).toBe('hello from the host')
   await engine.execute('nc_app_whole', ['sh', '-c', 'echo written > /mnt/write/answer'])
   expect(await readFile(join(engine.sharedDirectory, 'answer'), 'utf8')).toBe('written\n')
@@ -184,24 +193,45 @@ engineTest('an app with a health check counts as started when it is healthy', as
   expect((await appApi.docker('start', { name: 'checked' })).text).toBe('Container already started')
 })
 
-engineTest('an app whose health check fails, and one that ends, are told apart from one that runs', async () => {
-  const { appApi } = stage
-  const sick = createBody(stage.app('sick', { image: 'sample:unhealthy', port: 23_003 }), 'sample:unhealthy')
-  const ended = createBody(stage.app('ended', { image: 'sample:ends', port: 23_004 }), 'sample:ends')
-  expect((await appApi.docker('create', sick)).status).toBe(201)
-  expect((await appApi.docker('create', { ...ended, restart_policy: 'no' })).status).toBe(201)
-  for (const name of ['sick', 'ended']) {
-    expect((await appApi.docker('start', { name })).status).toBe(204)
-  }
+engineTest(
+  'an app whose health check fails, and one that ends, are told apart from one that runs',
+  async () => {
+    const { appApi } = stage
+    const sick = createBody(
+      stage.app('sick', { image: 'sample:unhealthy', port: 23_003 }),
+      'sample:unhealthy',
+    )
+    const ended = createBody(stage.app('ended', { image: 'sample:ends', port: 23_004 }), 'sample:ends')
+    expect((await appApi.docker('create', sick)).status).toBe(201)
+    expect((await appApi.docker('create', { ...ended, restart_policy: 'no' })).status).toBe(201)
+    for (const name of ['sick', 'ended']) {
+      expect((await appApi.docker('start', { name })).status).toBe(204)
+    }
 
-  const [one, other, none] = await Promise.all(
-    ['sick', 'ended', 'absent'].map((name) => appApi.docker('wait_for_start', { name })),
-  )
+    await eventually(
+      'the app to end',
+      async () => ((await inspect('nc_app_ended')).State.Status === 'exited' ? true : undefined),
+      patient,
+    )
 
-  expect(one?.json()).toEqual({ started: true, status: 'running', health: 'unhealthy', reason: 'unhealthy' })
-  expect(other?.json()).toMatchObject({ started: false, status: 'exited', reason: 'non-recoverable state: exited' })
-  expect(none?.json()).toMatchObject({ started: false, status: 'not_found' })
-})
+    const [one, other, none] = await Promise.all(
+      ['sick', 'ended', 'absent'].map((name) => appApi.docker('wait_for_start', { name })),
+    )
+
+    expect(one?.json()).toEqual({
+      started: true,
+      status: 'running',
+      health: 'unhealthy',
+      reason: 'unhealthy',
+    })
+    expect(other?.json()).toMatchObject({
+      started: false,
+      status: 'exited',
+      reason: 'non-recoverable state: exited',
+    })
+    expect(none?.json()).toMatchObject({ started: false, status: 'not_found' })
+  },
+)
 
 engineTest('an app on a network of its own has its id as alias and reaches the gateway', async () => {
   const { appApi, engine, gateway } = stage
@@ -235,11 +265,16 @@ engineTest('what cannot be created is refused with its cause first', async () =>
 
   const noImage = await create({ image_id: 'nowhere/none:1' })
   const root = await create({ mount_points: [{ source: '/srv', target: '/host', mode: 'ro' }] })
-  const socket = await create({ mount_points: [{ source: engine.socket, target: '/docker.sock', mode: 'rw' }] })
+  const socket = await create({
+    mount_points: [{ source: engine.socket, target: '/docker.sock', mode: 'rw' }],
+  })
   expect((await create({})).status).toBe(201)
   const twice = await create({})
 
-  expect(noImage).toMatchObject({ status: 503, text: expect.stringContaining('No such image: nowhere/none:1') })
+  expect(noImage).toMatchObject({
+    status: 503,
+    text: expect.stringContaining('No such image: nowhere/none:1'),
+  })
   expect(root).toMatchObject({ status: 400, text: expect.stringContaining('mount of /srv refused') })
   expect(socket).toMatchObject({ status: 400, text: expect.stringContaining('refused') })
   expect(twice).toMatchObject({ status: 409, text: "Container with name 'nc_app_refused' already exists." })

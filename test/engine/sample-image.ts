@@ -60,7 +60,7 @@ export async function publish(
 ): Promise<void> {
   for (const { local, remote } of names) {
     await engine.call('POST', `/images/${local}/tag?${nameQuery(remote, 'repo')}`)
-    const [repository = '', tag = ''] = split(remote)
+    const [repository, tag] = split(remote)
     await succeed(engine, `/images/${repository}/push?tag=${tag}`, Buffer.alloc(0), {
       'x-registry-auth': Buffer.from('{}').toString('base64'),
     })
@@ -90,7 +90,7 @@ async function succeed(
 }
 
 function nameQuery(name: string, key = 'repo'): string {
-  const [repository = '', tag = ''] = split(name)
+  const [repository, tag] = split(name)
   return new URLSearchParams({ [key]: repository, tag }).toString()
 }
 
@@ -108,7 +108,10 @@ async function addSystem(root: string): Promise<void> {
   await cp(realpathSync('/bin/busybox'), join(root, 'bin/busybox'))
   for (const command of commands) await symlink('busybox', join(root, 'bin', command))
   await writeFile(join(root, 'etc/os-release'), 'PRETTY_NAME="Debian GNU/Linux"\nID=debian\n')
-  await writeFile(join(root, 'etc/passwd'), `root:x:0:0::/:/bin/sh\napp:x:${appUser}:${appUser}::/tmp:/bin/sh\n`)
+  await writeFile(
+    join(root, 'etc/passwd'),
+    `root:x:0:0::/:/bin/sh\napp:x:${appUser}:${appUser}::/tmp:/bin/sh\n`,
+  )
   await writeFile(join(root, 'etc/group'), `root:x:0:\napp:x:${appUser}:\n`)
   await writeFile(join(root, trustedBundle), makeSelfSigned().cert)
   await cp(join(project, 'test/engine/sample-app/start.sh'), join(root, 'start.sh'))

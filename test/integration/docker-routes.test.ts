@@ -167,8 +167,8 @@ describe('the life of a container', () => {
     })
     await call('create', { ...createBody, network_mode: 'gone' })
     expect(await call('start', { name: 'foo' })).toEqual({
-      status: 404,
-      body: "Container 'nc_app_foo' not found.",
+      status: 503,
+      body: "Error starting container 'nc_app_foo' via Docker Engine: Status 404: network gone not found",
     })
     engine.on('GET', /\/json$/, answer(500, { message: 'database is locked' }))
     expect(await call('exists', { name: 'foo' })).toEqual({
@@ -346,6 +346,18 @@ describe('certificates', () => {
     expect(files.get(`/etc/ssl/certs/${hash}.1`)?.target).toBe('custom_ca_cert_0.pem')
   })
 
+  test('a bundle that an archive cannot name is left as it is, and the anchors are there', async () => {
+    const files = await make({ os: 'debian' })
+    const [store, beyond] = [`/${'a'.repeat(60)}`, `${'b'.repeat(60)}/bundle.crt`]
+    files.symlink(debianBundle, `${store}/link`)
+    files.symlink(`${store}/link`, beyond)
+    files.file(`${store}/${beyond}`, '')
+
+    expect(await install()).toMatchObject({ status: 204 })
+    expect(files.get('/usr/local/share/ca-certificates/custom_ca_cert_0.crt')).toBeDefined()
+    expect(files.get(`${store}/${beyond}`)?.content.toString()).toBe('')
+  })
+
   test('on Fedora the anchors and the bundle are elsewhere', async () => {
     const files = await make({ os: 'fedora' })
     files.file('/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem', '# none\n')
@@ -514,6 +526,15 @@ describe('where every tunnel needs a token of its own', () => {
     expect(tokens.verify(before)).toBeNull()
     expect(tokens.verify(keyOf(foo()))).toMatchObject({ name: 'foo' })
     expect(tokens.list()).toHaveLength(1)
+  })
+
+  test('the token ends with its container, though the volume cannot be removed', async () => {
+    await call('create', createBody, all)
+    engine.on('DELETE', /^\/volumes\//, answer(409, { message: 'volume is in use' }))
+
+    expect(await call('remove', { name: 'foo', remove_data: true }, all)).toMatchObject({ status: 409 })
+
+    expect(tokens.list()).toEqual([])
   })
 
   test('a container that was not made leaves the tokens as they were', async () => {

@@ -43,6 +43,7 @@ beforeAll(async () => {
       HP_TRUSTED_PROXY_IPS: trustedProxy,
       HP_BLACKLIST_COUNT: String(banCount),
       HARP_MAX_CONNECTIONS: '1000',
+      HARP_DOCKER_SOCKET: 'off',
     },
   })
 })
@@ -160,6 +161,8 @@ describe('when all is well', () => {
       'proxy',
       'gateway',
       'tunnels',
+      'engines',
+      'engines',
       'nextcloud',
       'app',
     ])

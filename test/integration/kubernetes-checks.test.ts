@@ -71,6 +71,16 @@ test('a token that is missing or not accepted is told', async () => {
   )
 })
 
+test('an API server that can tell no right is not taken for one that grants it', async () => {
+  await using simulator = await KubernetesSimulator.start()
+  simulator.fault = ({ target }) => (target === '/version' ? undefined : { kind: 'reply', status: 500 })
+
+  const rights = lines(await check(simulator)).filter((each) => each.includes('right: '))
+
+  expect(rights).toContain('fail right: pods: may it list pods?: Status 500')
+  expect(rights.filter((each) => each.startsWith('ok'))).toEqual([])
+})
+
 test('what is wrong with the connection is told, and nothing else is asked', async () => {
   await using simulator = await KubernetesSimulator.start()
 

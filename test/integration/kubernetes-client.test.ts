@@ -1,10 +1,12 @@
 /** The connection to the API server: trust, token, limits, and what is said when it fails. */
+import { once } from 'node:events'
 import { readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
 import { KubernetesClient } from '../../src/gateway/kubernetes/kubernetes-client.ts'
-import { eventually } from '../support/deadline.ts'
+import { deadlineIn, eventually, within } from '../support/deadline.ts'
 import { makeSelfSigned } from '../support/self-signed.ts'
 import { configOf, KubernetesStage, named } from './kubernetes-stage.ts'
 
@@ -70,6 +72,14 @@ test('without the file the authorities of the system count', async () => {
   expect((await exists(stage)).body).toContain('not trusted')
 })
 
+test('an empty file of authorities is not taken for none', async () => {
+  await using stage = await KubernetesStage.open()
+  await writeFile(join(stage.simulator.directory, 'ca.crt'), '\n')
+
+  expect((await exists(stage)).body).toMatch(/HP_K8S_CA_FILE .* is empty$/)
+  expect(stage.simulator.calls).toEqual([])
+})
+
 test('with the check switched off any certificate will do', async () => {
   await using stage = await KubernetesStage.open({
     config: { caFile: '/nonexistent/ca.crt', verifyTls: false },
@@ -96,6 +106,27 @@ test('a server that never answers is given up', async () => {
     status: 503,
     body: 'Error communicating with Kubernetes API: no answer within 0.2 s',
   })
+})
+
+test('a server that switches protocols is given up at once', async () => {
+  await using stage = await KubernetesStage.open()
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n')
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const client = new KubernetesClient(
+    configOf(stage.simulator, { apiServer: new URL(`http://127.0.0.1:${port}`) }),
+  )
+
+  const outcome = within(client.request(get), deadlineIn(5_000, 'the end of the call'))
+
+  await expect(outcome).rejects.toMatchObject({ code: 'KUBERNETES_BAD_ANSWER' })
+  client.close()
+  server.close()
 })
 
 test('an answer that is none of its objects, or far too large, is refused', async () => {

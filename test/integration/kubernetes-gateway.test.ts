@@ -38,10 +38,10 @@ async function postOverHttp2(
   }
 }
 
-test('a cluster that hangs delays no app that is known, and no other route', async () => {
+test('a cluster that hangs delays no app that is known or behind a tunnel, and no other route', async () => {
   await using cluster = await KubernetesSimulator.start()
   await using stage = await Stage.open({ ...cluster.environment, HARP_TIMEOUT_DRAIN: '200ms' })
-  const { path } = await stage.exapp()
+  const { app, path } = await stage.exapp()
   expect(responseOf(await stage.send({ target: `${path}/known` })).status).toBe(200)
   cluster.fault = () => ({ kind: 'hang' })
 
@@ -50,6 +50,9 @@ test('a cluster that hangs delays no app that is known, and no other route', asy
 
   const quick = deadlineIn(2_000, 'answers beside a hanging cluster')
   expect(responseOf(await within(stage.send({ target: `${path}/known` }), quick)).status).toBe(200)
+  // Nor one that is not known yet, where Nextcloud has it behind a tunnel.
+  const other = { target: `${stage.addApp(app.port)}/other` }
+  expect(responseOf(await within(stage.send(other), quick)).status).toBe(200)
   const heartbeat = { target: '/exapps/app_api/heartbeat', headers: [keyed] }
   expect(responseOf(await within(stage.send(heartbeat), quick)).status).toBe(200)
   const removal = call(stage, 'install_certificates', named('foo'))

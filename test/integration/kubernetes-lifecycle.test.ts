@@ -1,10 +1,13 @@
 /** Creating, waiting for, exposing and finding apps in a simulated cluster: the rarer paths of 4.5 and 4.6. */
 import { describe, expect, test } from 'vitest'
+import { silentLogger } from '../../src/base/logger.ts'
+import { KubernetesDirectory } from '../../src/gateway/kubernetes/kubernetes-directory.ts'
 import { eventually } from '../support/deadline.ts'
 import { podStatus } from '../support/kubernetes-pods.ts'
 import { created, KubernetesStage, named } from './kubernetes-stage.ts'
 
 const claim = 'nc-app-foo-data'
+const record = { appId: 'foo', token: '', version: '', host: '127.0.0.1', port: 23_000, routes: [] }
 const deployment = 'nc-app-foo'
 
 async function startedApp(stage: KubernetesStage): Promise<void> {
@@ -340,6 +343,37 @@ describe('finding an app again', () => {
     stage.simulator.deny('list nodes')
 
     expect(await stage.locate('foo')).toBe('nowhere:23000')
+  })
+
+  test('an overloaded API server does not cost an app the address that is known', async () => {
+    await using stage = await KubernetesStage.open()
+    await stage.call('expose', { ...named('foo'), port: 23_000, expose_type: 'nodeport' })
+    const place = await stage.knownPlace('foo')
+    stage.simulator.fault = ({ target }) =>
+      target.startsWith('/api/v1/nodes') ? { kind: 'reply', status: 503 } : undefined
+
+    await stage.apps.refresh('foo')
+
+    expect(await stage.knownPlace('foo')).toBe(place)
+    await expect(stage.locate('foo')).rejects.toMatchObject({ code: 'KUBERNETES_REFUSED' })
+  })
+
+  test('a cluster that hangs is given up, as one that does not answer', async () => {
+    await using stage = await KubernetesStage.open()
+    stage.simulator.fault = () => ({ kind: 'hang' })
+    const directory = new KubernetesDirectory(stage.cluster, silentLogger, 100)
+
+    await expect(directory.relocate({ ...record, host: 'foo' })).rejects.toMatchObject({
+      code: 'KUBERNETES_TIMEOUT',
+    })
+  })
+
+  test('an app behind a tunnel is never looked for in the cluster', async () => {
+    await using stage = await KubernetesStage.open()
+    stage.simulator.fault = () => ({ kind: 'hang' })
+
+    expect(await stage.directory.relocate(record)).toBe(record)
+    expect(stage.simulator.calls).toEqual([])
   })
 
   test('does not take an unreachable cluster for one without the app', async () => {

@@ -7,6 +7,7 @@ test.each([
   ['GET', '/v1.44/images/ghcr.io/a/b:c/json'],
   ['GET', '/v1.44/images/ghcr.io/a/b%3Ac/json'],
   ['GET', '/images/registry:5000/a/json'],
+  ['GET', '/images/[::1]:5000/a/json'],
   ['GET', `/images/a%40sha256%3A${'0'.repeat(64)}/json`],
   ['GET', '/v1.44/containers/nc_app_foo/json'],
   ['HEAD', '/v1.44/containers/nc_app_foo/json'],
@@ -82,6 +83,10 @@ test.each([
   ['?fromSrc=http%3A%2F%2F10.0.0.1%2Fimage.tar', false],
   ['?fromImage=x&fromSrc=-', false],
   ['?fromImage=x&%66romSrc=-', false],
+  ['?fromImage=;fromSrc=http://10.0.0.1/image.tar', false],
+  ['?fromImage=x&tag=1;fromSrc=-', false],
+  ['?fromImage=dir:/etc', false],
+  ['?fromImage=docker-archive:/srv/image.tar', false],
 ])('a pull with %s: %s', (query, expected) => {
   expect(isPullQuery(query)).toBe(expected)
 })

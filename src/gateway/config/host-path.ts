@@ -1,10 +1,7 @@
 const maxPathLength = 4096
 
-/**
- * A path on an engine's host, for comparison: without `.`, `..`, doubled or trailing slashes, and /var/run as the link
- * that it is. null: not an absolute path.
- */
-export function normalPath(path: string): string | null {
+/** A path without `.`, `..`, doubled or trailing slashes. null: not an absolute path. */
+export function plainPath(path: string): string | null {
   // oxlint-disable-next-line no-control-regex -- no path that an engine takes has any
   if (!path.startsWith('/') || path.length > maxPathLength || /[\x00-\x1f\x7f]/.test(path)) return null
   const segments: string[] = []
@@ -12,6 +9,10 @@ export function normalPath(path: string): string | null {
     if (segment === '..') segments.pop()
     else if (segment !== '' && segment !== '.') segments.push(segment)
   }
-  const [first, second, ...rest] = segments
-  return `/${(first === 'var' && second === 'run' ? ['run', ...rest] : segments).join('/')}`
+  return `/${segments.join('/')}`
+}
+
+/** A path on an engine's host, for comparison: plain, and with /var/run as the link that it is there. */
+export function normalPath(path: string): string | null {
+  return plainPath(path)?.replace(/^\/var\/run(?=\/|$)/, '/run') ?? null
 }

@@ -71,9 +71,10 @@ export const settingSections: readonly SettingSection[] = [
   {
     title: 'What ExApps may mount',
     introduction:
-      'Bind mounts that an administrator of Nextcloud gives an ExApp. Refused always: `/`, `/proc`, `/sys`, `/dev`, `/boot`, `/root`, sockets and directories of container engines ' +
-      '(single volumes excepted), of systemd and D-Bus, account, SSH and scheduler files in `/etc`, and whatever contains one of them, such as `/etc`, `/run`, `/var`. ' +
-      "Other directories of the host's system can be mounted read-only. Paths are compared as text: a link on the host to a refused place cannot be seen from here.",
+      'Bind mounts that an administrator of Nextcloud gives an ExApp. Refused always: `/`, `/proc`, `/sys`, `/dev`, `/boot`, `/root`, sockets and directories of container and machine engines ' +
+      '(the whole of a volume, `…/volumes/NAME/_data`, excepted), of systemd and D-Bus, account, SSH and scheduler files, and whatever contains one of them, such as `/etc`, `/run`, `/var`. ' +
+      "Other directories of the host's system can be mounted read-only. Paths are compared as text: a link on the host to a refused place cannot be seen from here, and an app can put one into a directory that it may write to. " +
+      'So these rules keep an administrator from mistakes; against an app that holds the shared key only `HP_EXAPP_BIND_MOUNTS_DISABLED` helps, or not giving apps the key (`HARP_FRP_REQUIRE_TOKENS=all`).',
     settings: deploySettings,
   },
   { title: 'Logging', introduction: 'The log goes to standard output, as JSON.', settings: logSettings },

@@ -6,7 +6,7 @@ export interface ControlRequest {
   readonly method: string
   /** Path below /exapps/app_api, without query. */
   readonly path: string
-  /** Reads the whole body; rejects with a LocalResponse-bearing BodyTooLarge where it exceeds the limit. */
+  /** Reads the whole body; rejects with BodyRefused. */
   readonly body: (maxBytes: number) => Promise<Buffer>
   readonly call: ControlCall
 }
@@ -35,8 +35,15 @@ export interface ControlRoute {
   ) => Promise<LocalResponse> | LocalResponse
 }
 
-export class BodyTooLarge extends Error {
-  override readonly name = 'BodyTooLarge'
+/** The body is not taken; the request is answered with this. */
+export class BodyRefused extends Error {
+  override readonly name = 'BodyRefused'
+  readonly response: LocalResponse
+
+  constructor(response: LocalResponse) {
+    super('the body was refused')
+    this.response = response
+  }
 }
 
 export const defaultBodyLimit = 1_048_576
@@ -72,9 +79,7 @@ export class ControlApi {
       const body = await request.body(found.route.maxBodyBytes)
       return await found.route.handle(body, found.match, request.call)
     } catch (error) {
-      if (error instanceof BodyTooLarge) {
-        return text(413, `Maximum request body size ${found.route.maxBodyBytes} exceeded.`)
-      }
+      if (error instanceof BodyRefused) return error.response
       if (request.call.signal.aborted) return gone
       this.#log.error({ path: request.path, problem: errorMessage(error) }, 'control request failed')
       return text(500, '500 Internal Server Error')

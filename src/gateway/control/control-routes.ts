@@ -1,6 +1,5 @@
 import { HarpError } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
-import type { ExAppRecord } from '../access/exapp-record.ts'
 import { isAppId } from '../access/request-path.ts'
 import type { Cluster } from '../kubernetes/cluster.ts'
 import { kubernetesProblem } from '../kubernetes/errors.ts'
@@ -12,8 +11,6 @@ import { defaultBodyLimit, json, noContent, text, type ControlRoute } from './co
 export interface ControlRoutesOptions {
   readonly apps: AppDirectory
   readonly cluster: Cluster
-  /** Where an app that AppAPI pushes really is; rejects where the cluster cannot tell. */
-  readonly locate: (record: ExAppRecord) => Promise<ExAppRecord>
   /** Our own version, beside the feature level that AppAPI checks. */
   readonly version: string
   readonly log: Logger
@@ -68,7 +65,7 @@ async function storeApp(options: ControlRoutesOptions, name: string, body: Buffe
   const parsed = parseExAppMeta(appId, input, options.log)
   if (parsed.kind === 'invalid') return text(400, `400: Bad Request: ${parsed.problem}`)
   try {
-    options.apps.put(await options.locate(parsed.record))
+    await options.apps.push(parsed.record)
     return noContent
   } catch (error) {
     if (!(error instanceof HarpError)) throw error

@@ -6,7 +6,7 @@ import type { LocalResponse } from '../proxy/local-response.ts'
 import { containerName, volumeName, type AppNames } from './container-name.ts'
 import { Answered, refusedByEngine } from './engine-problem.ts'
 import type { EngineTarget } from './engine-target.ts'
-import { imagePathSegment } from './image-reference.ts'
+import { imagePathSegment } from '../access/image-reference.ts'
 import type { RemovePayload } from './payload.ts'
 
 const askMs = 15_000
@@ -49,25 +49,20 @@ async function change(
   const name = containerName(names)
   const path = `/containers/${name}/${action}`
   const reply = await engine.request({ method: 'POST', path, timeoutMs: changeMs })
-  switch (reply.status) {
-    case 204:
-      return noContent
-    case 304:
-      return text(200, `Container already ${done}`)
-    case 404:
-      // NOTE: an engine says 404 for a network that is gone too.
-      if (reply.message === '' || /no such container/i.test(reply.message)) {
-        return text(404, `Container '${name}' not found.`)
-      }
-    // falls through
-    default:
-      throw refusedByEngine(`Error ${doing} container '${name}' via Docker Engine`, reply)
+  if (reply.status === 204) return noContent
+  if (reply.status === 304) return text(200, `Container already ${done}`)
+  // NOTE: an engine says 404 for a network that is gone too.
+  if (reply.status === 404 && /^$|no such container/i.test(reply.message)) {
+    return text(404, `Container '${name}' not found.`)
   }
+  throw refusedByEngine(`Error ${doing} container '${name}' via Docker Engine`, reply)
 }
 
+/** `onGone`: the container is, whatever becomes of its volume. */
 export async function removeContainer(
   engine: EngineTarget,
   { names, removeData }: RemovePayload,
+  onGone: () => Promise<void>,
 ): Promise<LocalResponse> {
   const name = containerName(names)
   const reply = await engine.request({
@@ -80,6 +75,7 @@ export async function removeContainer(
   if (![200, 204, 404, 409].includes(reply.status)) {
     throw refusedByEngine(`Error removing container '${name}' via Docker Engine`, reply)
   }
+  await onGone()
   if (removeData) await removeVolume(engine, volumeName(names))
   return noContent
 }

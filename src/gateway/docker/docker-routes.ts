@@ -123,11 +123,7 @@ export function dockerRoutes(options: DockerRoutesOptions): ControlRoute[] {
       parseRemove,
       inTurn(
         ({ names }) => names,
-        async (engine, payload) => {
-          const response = await removeContainer(engine, payload)
-          await tokens.removed(payload.names)
-          return response
-        },
+        (engine, payload) => removeContainer(engine, payload, () => tokens.removed(payload.names)),
       ),
     ),
     route('image_remove', parseImageRef, removeImage),

@@ -6,8 +6,8 @@ test.each([
   ['ENGINE_UNREACHABLE', 503, 'Could not connect to Docker Engine on port 24001'],
   ['ENGINE_TIMEOUT', 504, 'Timeout communicating with Docker Engine on port 24001'],
   ['ENGINE_BUSY', 503, 'Docker Engine on port 24001 is busy: too many calls wait for it'],
-  ['ENGINE_BAD_ANSWER', 503, 'Docker Engine on port 24001 gave no usable answer: half a head'],
-  ['ENGINE_ANSWER_TOO_LARGE', 503, 'Docker Engine on port 24001 gave no usable answer: half a head'],
+  ['ENGINE_BAD_ANSWER', 503, 'half a head'],
+  ['ENGINE_ANSWER_TOO_LARGE', 503, 'half a head'],
 ] as const)('%s is %i', (code, status, body) => {
   expect(engineFailure(gatewayError(code, 'half a head'), 24_001)).toMatchObject({ status, body })
 })

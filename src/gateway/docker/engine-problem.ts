@@ -32,10 +32,8 @@ export function engineFailure(error: unknown, port: number): LocalResponse | nul
       return text(503, `Docker Engine on port ${port} is busy: too many calls wait for it`)
     case 'ENGINE_BAD_ANSWER':
     case 'ENGINE_ANSWER_TOO_LARGE':
-      return text(
-        503,
-        `Docker Engine on port ${port} gave no usable answer: ${errorMessage(error).slice(0, 200)}`,
-      )
+      // It names the engine itself.
+      return text(503, errorMessage(error).slice(0, 300))
     default:
       return null
   }

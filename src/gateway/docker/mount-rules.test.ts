@@ -82,6 +82,16 @@ test.each([
   '/var/lib/docker/volumes/../overlay2',
   '/run/containerd/containerd.sock',
   '/run/systemd/private',
+  '/run/snapd.socket',
+  '/run/k3s',
+  '/etc/shadow-',
+  '/var/spool',
+  '/var/lib/lxd/unix.socket',
+  '/var/lib/docker/volumes/x',
+  '/var/lib/docker/volumes/x/opts.json',
+  '/var/lib/docker/volumes/metadata.db',
+  '/var/lib/docker/volumes/backingFsBlockDev',
+  '/var/lib/docker/volumes/x/_data/../opts.json',
 ])('%s is refused always, read-only and allowed by name too', (source) => {
   expect(problem(source)).toContain('power over the host')
   expect(problem(source, { allowed: ['/', source] }, 'ro')).toContain('power over the host')
@@ -122,6 +132,20 @@ test('nothing can be mounted where bind mounts are disabled', () => {
 
 test('volumes of others are refused where all is enforced', () => {
   expect(problem('/var/lib/docker/volumes/x/_data', { enforceAll: true })).toContain('_ENFORCE_ALL')
+})
+
+test('only the whole of a volume can be mounted unlisted: in its own an app can put a link to /', () => {
+  const link = '/var/lib/docker/volumes/nc_app_foo_data/_data/link'
+
+  expect(problem(link, {}, 'ro')).toContain('HP_EXAPP_BIND_MOUNTS_ALLOWED')
+  expect(problem(link, { allowed: ['/var/lib/docker/volumes/nc_app_foo_data/_data/link'] })).toBeNull()
+  expect(problem('/var/lib/containers/storage/volumes/x/_data')).toBeNull()
+})
+
+test('a long path does not push the cause out of sight', () => {
+  const text = `Payload validation error: ${problem(`/srv/${'x'.repeat(300)}`, { isDisabled: true })}`
+
+  expect(text.slice(0, 120)).toContain('HP_EXAPP_BIND_MOUNTS_DISABLED')
 })
 
 test('no spelling of a refused path is allowed', () => {

@@ -18,8 +18,12 @@ const alwaysRefused: readonly string[] = [
   '/dev',
   '/boot',
   '/root',
+  '/var/roothome',
+  '/sysroot',
   '/etc/shadow',
+  '/etc/shadow-',
   '/etc/gshadow',
+  '/etc/gshadow-',
   '/etc/sudoers',
   '/etc/sudoers.d',
   '/etc/ssh',
@@ -40,18 +44,32 @@ const alwaysRefused: readonly string[] = [
   '/run/dbus',
   '/run/secrets',
   '/run/user',
+  '/run/incus',
+  '/run/k3s',
+  '/run/libvirt',
+  '/run/lxd',
+  '/run/lxd.socket',
+  '/run/snapd.socket',
+  '/run/snapd-snap.socket',
   '/var/lib/containerd',
   '/var/lib/containers',
   '/var/lib/docker',
+  '/var/lib/incus',
+  '/var/lib/k0s',
   '/var/lib/kubelet',
+  '/var/lib/libvirt',
+  '/var/lib/lxd',
   '/var/lib/rancher',
   '/var/snap/docker',
+  '/var/snap/lxd',
+  '/var/snap/microk8s',
+  '/var/spool/cron',
 ]
-/** Exceptions of the above: single volumes, which some setups share this way. */
-const volumeDirectories: readonly string[] = [
-  '/var/lib/docker/volumes',
-  '/var/lib/containers/storage/volumes',
-]
+/**
+ * Exceptions of the above: what single volumes hold, which some setups share this way. What is deeper has to be listed:
+ * an app can put a link to anything into its own volume, and the engine would follow it.
+ */
+const volume = /^((?:\/var\/lib\/docker|\/var\/lib\/containers\/storage)\/volumes\/[^/]+\/_data)(?:\/|$)/
 /** Sockets of engines, wherever they are. */
 const engineSocket = /\/(?:docker|podman|containerd|crio|cri-dockerd|buildkitd)\.sock$/
 /** Of the host's system: writable they are as good as root. */
@@ -66,6 +84,9 @@ const systemDirectories: readonly string[] = [
   '/lib64',
   '/libx32',
 ]
+/** Nextcloud shows about 120 characters of it all. */
+const maxShown = 40
+
 /**
  * What is wrong with a mount, or null. `source` is normalised; `ownPaths` are the gateway's own, such as the socket of
  * its engine.
@@ -75,12 +96,13 @@ export function mountProblem(
   config: BindMountConfig,
   ownPaths: readonly string[],
 ): string | null {
-  const refused = (why: string): string => `mount of ${source} refused: ${why}`
+  const shown = source.length <= maxShown ? source : `…${source.slice(-maxShown)}`
+  const refused = (why: string): string => `mount of ${shown} refused: ${why}`
   if (config.isDisabled) return refused('HP_EXAPP_BIND_MOUNTS_DISABLED is set')
-  const volumes = volumeDirectories.find((each) => isBelow(source, each))
+  const shared = volume.exec(source)?.[1]
   const never = [
     ...ownPaths.flatMap((each) => normalPath(each) ?? []),
-    ...(volumes === undefined ? alwaysRefused : []),
+    ...(shared === undefined ? alwaysRefused : []),
   ]
   const touched = never.find((each) => overlaps(source, each))
   if (touched !== undefined) return refused(`${touched} gives power over the host`)
@@ -91,10 +113,13 @@ export function mountProblem(
   if (config.allowed.length > 0) return refused('HP_EXAPP_BIND_MOUNTS_ALLOWED does not have it')
   const system = systemDirectories.find((each) => isWithin(source, each))
   if (system !== undefined && !isReadOnly) {
-    return refused(`${system} is the host's: mount it read-only, or list it in HP_EXAPP_BIND_MOUNTS_ALLOWED`)
+    return refused(`mount it read-only, or list it in HP_EXAPP_BIND_MOUNTS_ALLOWED: ${system} is the host's`)
   }
-  if (config.enforceAll && (system ?? volumes) !== undefined) {
-    return refused(`HP_EXAPP_BIND_MOUNTS_ENFORCE_ALL is set, and ${system ?? volumes} is the host's`)
+  if (shared !== undefined && source !== shared) {
+    return refused('HP_EXAPP_BIND_MOUNTS_ALLOWED has to list what is inside a volume')
+  }
+  if (config.enforceAll && (system ?? shared) !== undefined) {
+    return refused(`HP_EXAPP_BIND_MOUNTS_ENFORCE_ALL is set, and ${system ?? shared} is the host's`)
   }
   return null
 }

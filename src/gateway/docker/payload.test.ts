@@ -108,7 +108,7 @@ test('the body of a container has what the contract says and nothing else', () =
     environment_variables: ['APP_ID=foo', 'APP_PORT=23000'],
     restart_policy: 'always',
     compute_device: 'cuda',
-    mount_points: [{ source: '/srv//models/', target: '/models', mode: 'ro' }],
+    mount_points: [{ source: '/var/run//models/', target: '/var/run//models/', mode: 'ro' }],
     resource_limits: { memory: 1_073_741_824, nanoCPUs: 2_000_000_000 },
     start_container: true,
     Privileged: true,
@@ -124,7 +124,7 @@ test('the body of a container has what the contract says and nothing else', () =
         NetworkMode: 'nc',
         Mounts: [
           { Type: 'volume', Source: 'nc_app_foo_data', Target: '/nc_app_foo_data', ReadOnly: false },
-          { Source: '/srv/models', Target: '/models', Type: 'bind', ReadOnly: true },
+          { Source: '/run/models', Target: '/var/run/models', Type: 'bind', ReadOnly: true },
         ],
         RestartPolicy: { Name: 'always' },
         DeviceRequests: [{ Driver: 'nvidia', Count: -1, Capabilities: [['compute', 'utility']] }],

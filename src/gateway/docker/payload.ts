@@ -3,10 +3,10 @@
  * grammar as strict as an engine's (W44).
  */
 import { z } from 'zod'
-import { normalPath } from '../config/host-path.ts'
+import { normalPath, plainPath } from '../config/host-path.ts'
 import { parseJson } from '../nextcloud/exapp-meta.ts'
 import { appNamePattern, namePartPattern, type AppNames } from './container-name.ts'
-import { isImageReference } from './image-reference.ts'
+import { isImageReference } from '../access/image-reference.ts'
 import type { BindMount } from './mount-rules.ts'
 
 export type ComputeDevice = 'cpu' | 'rocm' | 'cuda'
@@ -75,14 +75,15 @@ const networkMode = z.string().superRefine((mode, context) => {
     context.addIssue({ code: 'custom', message: 'is not the name of a network' })
   }
 })
-const path = z.string().transform((given, context) => {
-  const normal = normalPath(given)
-  if (normal === null) context.addIssue({ code: 'custom', message: 'is not an absolute path' })
-  return normal ?? '/'
-})
+const pathOf = (normalised: (given: string) => string | null): z.ZodType<string> =>
+  z.string().transform((given, context) => {
+    const path = normalised(given)
+    if (path === null) context.addIssue({ code: 'custom', message: 'is not an absolute path' })
+    return path ?? '/'
+  })
 const mount = z.object({
-  source: path,
-  target: path.refine((target) => target !== '/', 'cannot be /'),
+  source: pathOf(normalPath),
+  target: pathOf(plainPath).refine((target) => target !== '/', 'cannot be /'),
   mode: z.enum(['rw', 'ro'], 'is neither rw nor ro').default('rw'),
 })
 const environmentEntry = z.string().refine((entry) => !entry.includes('\0'), 'has a NUL')

@@ -4,6 +4,7 @@ import { namedCertificates, trustedCertificates } from '../../../test/support/ce
 import { pemOf, readBundle } from './pem-bundle.ts'
 
 const [one, other] = namedCertificates
+const junk = '-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n'
 
 test('certificates come in their order, each once, whatever stands between them', () => {
   const bundle = `# Mozilla\n${one.pem}\nlabel\n=====\r\n${other.pem.replaceAll('\n', '\r\n')}${one.pem}`
@@ -33,4 +34,11 @@ test.each(['forServers', 'forAll'] as const)(
 
 test.each(['forMail', 'notForServers'] as const)('a certificate trusted %s is left out', (kind) => {
   expect(readBundle(trustedCertificates[kind])).toEqual({ certificates: [], skipped: 1 })
+})
+
+test('a bundle of nothing but blocks is read to a limit', () => {
+  const { certificates, skipped } = readBundle(`${junk.repeat(10_000)}${one.pem}`)
+
+  expect(certificates).toEqual([])
+  expect(skipped).toBe(10_001)
 })

@@ -10,7 +10,7 @@ import type { EngineTarget } from './engine-target.ts'
 import { trustStoreOf, type TrustStore } from './os-release.ts'
 import { pemOf, readBundle } from './pem-bundle.ts'
 import { subjectHash } from './subject-hash.ts'
-import type { TarFile } from './tar.ts'
+import { maxNameBytes, type TarFile } from './tar.ts'
 
 export interface SystemCertificatesOptions {
   readonly engine: EngineTarget
@@ -60,7 +60,8 @@ async function trustedFiles(
   certificates: readonly X509Certificate[],
 ): Promise<TarFile[] | null> {
   const bundle = await files.find(store.bundle, maxTrustBytes)
-  if (bundle === null) return null
+  // NOTE: a link in the image says where it is; an archive has no room for longer names.
+  if (bundle === null || Buffer.byteLength(bundle.path) > maxNameBytes) return null
   const known = new Set(readBundle(bundle.text).certificates.map((each) => each.fingerprint256))
   const added = certificates.flatMap((certificate, index) =>
     known.has(certificate.fingerprint256) ? [] : [{ certificate, index }],

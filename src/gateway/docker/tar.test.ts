@@ -119,3 +119,19 @@ test('any bytes give entries or null', () => {
 test('a path that does not fit is refused instead of cut', () => {
   expect(() => writeTar([{ path: 'x'.repeat(101), kind: 'file', mode: 0o644 }], now)).toThrow('too long')
 })
+
+test('an archive of nothing but long names is refused before they are read', () => {
+  const names = { path: 'x', kind: 'file', content: '1 '.repeat(400_000), mode: 0o644 } as const
+  const archive = writeTar([names, names, names], now)
+  for (let at = 0; at < archive.length; at += 512 + 800_256) markAsLongNames(archive.subarray(at, at + 512))
+
+  expect(readTar(archive)).toBeNull()
+})
+
+/** POSIX's kind of entry that tells of the next one. */
+function markAsLongNames(header: Buffer): void {
+  header.write('x', 156, 'latin1')
+  header.fill(' ', 148, 156)
+  const sum = header.reduce((all, byte) => all + byte, 0)
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
+}

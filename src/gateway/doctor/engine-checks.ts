@@ -7,7 +7,7 @@ import { localEnginePort } from '../tunnels/local-engine.ts'
 import type { TunnelOverview } from '../tunnels/tunnel-status.ts'
 import { fail, ok, skip, warn, type Check } from './check.ts'
 import { askEngineInfo, freeBytes, type EngineInfo } from './engine-info.ts'
-import { checkSocket } from './socket-check.ts'
+import { checkSocket, type SocketTrial } from './socket-check.ts'
 
 export interface EngineChecksOptions {
   readonly config: Pick<GatewayConfig, 'dockerSocket' | 'stateDir' | 'kubernetesEnabled'>
@@ -29,11 +29,11 @@ const minFreeBytes = 5 * 1024 ** 3
 
 export async function checkEngines(options: EngineChecksOptions): Promise<readonly Check[]> {
   const { config, isUp, pid, tunnels, timeoutMs } = options
-  const socket = checkSocket(config.dockerSocket, pid)
-  if (!isUp) return [socket, skip('engines', 'no gateway answers with this shared key')]
-  const reply = await new ControlClient(config.stateDir).engines()
+  const reply = isUp ? await new ControlClient(config.stateDir).engines() : null
+  const engines = reply?.kind === 'ok' ? reply.value : []
+  const socket = checkSocket(config.dockerSocket, pid, trialOf(engines))
+  if (reply === null) return [socket, skip('engines', 'no gateway answers with this shared key')]
   if (reply.kind !== 'ok') return [socket, skip('engines', 'asked through the control socket')]
-  const engines = reply.value
   const hasLocal = engines.some(({ via, reachable }) => via === 'socket' && reachable === true)
   const info =
     hasLocal && config.dockerSocket !== null ? await askEngineInfo(config.dockerSocket, timeoutMs) : null
@@ -47,6 +47,13 @@ export async function checkEngines(options: EngineChecksOptions): Promise<readon
     socket,
     config.kubernetesEnabled ? ok('engines', `${none}; apps go to Kubernetes`) : skip('engines', none),
   ]
+}
+
+/** NOTE: the gateway may be in another container, where its process id means another process here. */
+function trialOf(engines: readonly EngineStatus[]): SocketTrial {
+  const local = engines.find(({ via }) => via === 'socket')
+  if (local === undefined || local.reachable === null) return null
+  return !local.reachable && /EACCES|EPERM/.test(local.lastError?.problem ?? '') ? 'denied' : 'opened'
 }
 
 export function judgeEngine(engine: EngineStatus, tunnels: TunnelOverview | null, socket: Check): Check {

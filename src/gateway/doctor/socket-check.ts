@@ -22,12 +22,17 @@ const ownerMayWrite = 0o200
 const overflowId = 65_534
 const dacOverride = 1n << 1n
 
-/** `pid` of the gateway; null: this process. */
-export function checkSocket(path: string | null, pid: number | null): Check {
+/** Whether the gateway could open it when it tried; null: it is not known to have tried. */
+export type SocketTrial = 'opened' | 'denied' | null
+
+/** `pid` of the gateway; null: this process is judged in its place. */
+export function checkSocket(path: string | null, pid: number | null, trial: SocketTrial): Check {
   if (path === null) return skip(name, 'HARP_DOCKER_SOCKET=off')
   try {
     const stats = statSync(path)
-    return stats.isSocket() ? judgeRights(path, stats, readRights(pid)) : notASocket(path, stats)
+    if (!stats.isSocket()) return notASocket(path, stats)
+    if (trial === 'opened') return ok(name, `${path} may be opened`)
+    return judgeRights(path, stats, readRights(pid))
   } catch (error) {
     return unseen(path, errorCode(error))
   }

@@ -58,6 +58,7 @@ const noBody = Buffer.alloc(0)
 export class EngineClient {
   readonly port: number
   readonly target: DialTarget
+  readonly pings: CallLimit
   readonly readings: CallLimit
   readonly pulls: CallLimit
   readonly #calls: CallLimit
@@ -75,6 +76,7 @@ export class EngineClient {
     this.port = port
     this.target = { address, port }
     this.#calls = new CallLimit({ what: `calls ${what}`, maxRunning: 8, maxWaiting: 64 })
+    this.pings = new CallLimit({ what: `pings ${what}`, maxRunning: 8, maxWaiting: 64 })
     this.readings = new CallLimit({ what: `requests ${what}`, maxRunning: 32, maxWaiting: 64 })
     this.pulls = new CallLimit({ what: `pulls ${what}`, maxRunning: 8, maxWaiting: 64 })
     this.#pool = pool
@@ -101,11 +103,11 @@ export class EngineClient {
   }
 
   get busy(): number {
-    return this.#calls.running + this.readings.running + this.pulls.running
+    return this.#calls.running + this.pings.running + this.readings.running + this.pulls.running
   }
 
   get waiting(): number {
-    return this.#calls.waiting + this.readings.waiting + this.pulls.waiting
+    return this.#calls.waiting + this.pings.waiting + this.readings.waiting + this.pulls.waiting
   }
 
   /**

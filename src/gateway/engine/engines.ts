@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { DeadlineSweeper } from '../../base/deadlines.ts'
 import type { Dialer } from '../../net/wire.ts'
-import { kindOfPort } from '../tunnels/tunnel-ports.ts'
+import { isEnginePort } from '../access/engine-allow-list.ts'
 import { UpstreamPool } from '../upstream/upstream-pool.ts'
 import type { EngineVersion } from './api-version.ts'
 import { EngineClient, type EngineProblem } from './engine-client.ts'
@@ -137,8 +137,4 @@ function engineDialer(dialer: Dialer): Dialer {
       return dialer.dial(target, timeoutMs)
     },
   }
-}
-
-function isEnginePort(port: number): boolean {
-  return kindOfPort(port) === 'engine'
 }

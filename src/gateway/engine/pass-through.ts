@@ -80,12 +80,13 @@ export class PassThrough {
 
   #enter(engine: EngineClient, path: string, signal: AbortSignal): Promise<() => void> {
     if (isPull(path)) return engine.pulls.enter(this.#options.forward.serverTimeoutMs, signal)
-    return engine.readings.enter(readingWaitMs, signal)
+    // Readers that never end (a log that is followed) do not make the engine look dead.
+    return (isPing(path) ? engine.pings : engine.readings).enter(readingWaitMs, signal)
   }
 
   #answersPing(path: string, port: number): boolean {
     const { engines, answersPing } = this.#options
-    return answersPing && path.endsWith('/_ping') && !engines.isConfigured(port)
+    return answersPing && isPing(path) && !engines.isConfigured(port)
   }
 
   #answer({ front, onDone }: PassedRequest, response: LocalResponse, outcome: Outcome): void {
@@ -149,4 +150,8 @@ async function mappedPath(engine: EngineClient, path: string): Promise<string> {
     if (errorCode(error) === 'ENGINE_UNREACHABLE') throw error
     return path
   }
+}
+
+function isPing(path: string): boolean {
+  return path.endsWith('/_ping')
 }

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Clock } from '../../base/clock.ts'
+import type { HarpError } from '../../base/errors.ts'
 import type { KubernetesConfig } from '../config/config.ts'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Annotations } from './annotations.ts'
@@ -98,11 +99,6 @@ export class Cluster {
       // NOTE: this is the question; what is wrong is for `harp doctor` to say.
       return false
     }
-  }
-
-  /** Any status is an answer. */
-  request(request: KubernetesRequest): Promise<KubernetesReply> {
-    return this.#client.request(request)
   }
 
   async deploymentExists(name: string, signal: Signal): Promise<boolean> {
@@ -231,7 +227,7 @@ export class Cluster {
       const isLeaving = status === 409 && isBeingDeleted(json)
       if (status === 409 && !isLeaving) return 'exists'
       if (!isLeaving || clock.monotonic() >= until) {
-        throw kubernetesError('KUBERNETES_REFUSED', refusalText(what, status, json, secrets))
+        throw refusal(refusalText(what, status, json, secrets), status)
       }
       await pause(deletionPollMs, undefined, signal === undefined ? {} : { signal })
     }
@@ -244,7 +240,7 @@ export class Cluster {
   ): Promise<KubernetesReply> {
     const reply = await this.#client.request(request)
     if (accepted.includes(reply.status)) return reply
-    throw kubernetesError('KUBERNETES_REFUSED', refusalText(what, reply.status, reply.json))
+    throw refusal(refusalText(what, reply.status, reply.json), reply.status)
   }
 
   #path(resource: Resource, name?: string): string {
@@ -252,6 +248,10 @@ export class Cluster {
     const all = `${group}/namespaces/${encodeURIComponent(this.namespace)}/${resource}`
     return name === undefined ? all : `${all}/${encodeURIComponent(name)}`
   }
+}
+
+function refusal(text: string, status: number): HarpError {
+  return kubernetesError('KUBERNETES_REFUSED', text, { retryable: status === 429 || status >= 500 })
 }
 
 function partOfQuery(partOf: string): Readonly<Record<string, string>> {

@@ -17,9 +17,11 @@ export async function readToken({ bearerToken, bearerTokenFile }: CredentialFile
   try {
     token = (await readText(bearerTokenFile)).trim()
   } catch (error) {
-    const reason = errorCode(error) === 'ENOENT' ? 'does not exist' : `cannot be read: ${errorCode(error)}`
+    const isMissing = errorCode(error) === 'ENOENT'
+    const reason = isMissing ? 'does not exist' : `cannot be read: ${errorCode(error)}`
     throw kubernetesError('KUBERNETES_NOT_CONFIGURED', `${text} ${bearerTokenFile} ${reason}`, {
       cause: error,
+      retryable: !isMissing,
     })
   }
   if (/^[\x21-\x7e]+$/.test(token)) return new Secret(token)
@@ -29,8 +31,9 @@ export async function readToken({ bearerToken, bearerTokenFile }: CredentialFile
 
 /** null: the file does not exist, so the system's authorities are to be used. */
 export async function readAuthority({ caFile }: CredentialFiles): Promise<string | null> {
+  let authority: string
   try {
-    return await readText(caFile)
+    authority = await readText(caFile)
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return null
     throw kubernetesError(
@@ -39,6 +42,9 @@ export async function readAuthority({ caFile }: CredentialFiles): Promise<string
       { cause: error },
     )
   }
+  // NOTE: Node takes an empty text for none, and would trust every public authority with the token.
+  if (authority.trim() !== '') return authority
+  throw kubernetesError('KUBERNETES_UNREACHABLE', `HP_K8S_CA_FILE ${caFile} is empty`)
 }
 
 async function readText(path: string): Promise<string> {

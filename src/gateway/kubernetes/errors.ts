@@ -34,10 +34,10 @@ export type KubernetesErrorCode = keyof typeof kubernetesErrors
 export function kubernetesError(
   code: KubernetesErrorCode,
   message: string,
-  options: { readonly cause?: unknown } = {},
+  options: { readonly cause?: unknown; readonly retryable?: boolean } = {},
 ): HarpError {
   const retryable = code !== 'KUBERNETES_NOT_CONFIGURED' && code !== 'KUBERNETES_REFUSED'
-  return new HarpError(code, message, { ...options, fix: kubernetesErrors[code].fix, retryable })
+  return new HarpError(code, message, { retryable, ...options, fix: kubernetesErrors[code].fix })
 }
 
 /** What AppAPI is told of it. */

@@ -4,9 +4,9 @@ import { errorMessage, HarpError } from '../../base/errors.ts'
 import type { KubernetesConfig } from '../config/config.ts'
 import { fail, ok, skip, warn, type Check } from '../doctor/check.ts'
 import { readAuthority, readToken } from './credentials.ts'
-import { kubernetesErrors, type KubernetesErrorCode } from './errors.ts'
+import { kubernetesError, kubernetesErrors, type KubernetesErrorCode } from './errors.ts'
 import { KubernetesClient, type KubernetesReply } from './kubernetes-client.ts'
-import { statusMessage } from './refusal.ts'
+import { refusalText, statusMessage } from './refusal.ts'
 
 export interface KubernetesChecksOptions {
   readonly config: KubernetesConfig
@@ -155,7 +155,11 @@ async function ask(
   })
   const parsed = review.safeParse(reply.json)
   if (parsed.success) return parsed.data.status.allowed ? 'allowed' : 'denied'
-  return (await attempt(client, namespace, needed, verb)).status === 403 ? 'denied' : 'allowed'
+  const { status, json } = await attempt(client, namespace, needed, verb)
+  if (status === 401 || status === 429 || status >= 500) {
+    throw kubernetesError('KUBERNETES_BAD_ANSWER', refusalText(`may it ${verb} ${resource}?`, status, json))
+  }
+  return status === 403 ? 'denied' : 'allowed'
 }
 
 /** The right is judged before the call is, which is for nothing that exists, and a rehearsal (`dryRun`). */

@@ -172,6 +172,10 @@ export class KubernetesClient {
         resolve({ reply: { status: response.statusCode ?? 0, json }, retryAfter })
       })
     })
+    // NOTE: an answer that switches protocols ends without another event. Settled long ago, or never to be.
+    sent.on('close', () => {
+      reject(kubernetesError('KUBERNETES_BAD_ANSWER', `${url.host} closed the connection without an answer`))
+    })
     sent.end(body ?? undefined)
     return promise
   }

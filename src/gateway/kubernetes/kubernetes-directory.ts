@@ -1,8 +1,10 @@
-import { errorCode, HarpError } from '../../base/errors.ts'
+import { HarpError } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
+import { isThisMachine } from '../../net/address.ts'
 import type { ExAppRecord } from '../access/exapp-record.ts'
 import { choiceOf, manualPlace, type Place } from './annotations.ts'
 import type { Cluster } from './cluster.ts'
+import { kubernetesError, type KubernetesErrorCode } from './errors.ts'
 import { kubernetesNames } from './names.ts'
 import type { Deployment, Service } from './objects.ts'
 import { addressOfService } from './service-address.ts'
@@ -17,25 +19,40 @@ const totalTimeoutMs = 15_000
 export class KubernetesDirectory {
   readonly #cluster: Cluster
   readonly #log: Logger
+  readonly #timeoutMs: number
 
-  constructor(cluster: Cluster, log: Logger) {
+  constructor(cluster: Cluster, log: Logger, timeoutMs: number = totalTimeoutMs) {
     this.#cluster = cluster
     this.#log = log
+    this.#timeoutMs = timeoutMs
   }
 
   /**
    * The record with the place that the cluster has for it; as it was where the app is none of the cluster's, or
-   * its Service cannot tell. Rejects where the cluster cannot be asked.
+   * its Service cannot tell. Rejects with KUBERNETES_* where the cluster cannot be asked.
    */
   async relocate(record: ExAppRecord): Promise<ExAppRecord> {
+    // An app behind a tunnel, which must not wait for a cluster.
+    if (isThisMachine(record.host)) return record
     try {
       await this.#cluster.requireConfigured()
     } catch (error) {
-      if (errorCode(error) === 'KUBERNETES_NOT_CONFIGURED') return record
+      if (isLasting(error, 'KUBERNETES_NOT_CONFIGURED')) return record
       throw error
     }
-    const place = await this.#find(record.appId, AbortSignal.timeout(totalTimeoutMs))
+    const place = await this.#findInTime(record.appId)
     return place === null ? record : { ...record, ...place, foundIn: 'kubernetes' }
+  }
+
+  async #findInTime(appId: string): Promise<Place | null> {
+    const late = AbortSignal.timeout(this.#timeoutMs)
+    try {
+      return await this.#find(appId, late)
+    } catch (error) {
+      if (!late.aborted) throw error
+      const problem = `no answer within ${this.#timeoutMs / 1_000} s`
+      throw kubernetesError('KUBERNETES_TIMEOUT', problem, { cause: error })
+    }
   }
 
   async #find(appId: string, signal: AbortSignal): Promise<Place | null> {
@@ -71,7 +88,7 @@ export class KubernetesDirectory {
       const found = await this.#cluster.deploymentsPartOf(partOf, signal)
       return found.map(manualPlaceOf).find((place) => place !== null) ?? null
     } catch (error) {
-      if (!isRefusal(error)) throw error
+      if (!isLasting(error, 'KUBERNETES_REFUSED')) throw error
       this.#log.debug({ problem: error.message }, 'apps of several roles are not looked for')
       return null
     }
@@ -85,7 +102,7 @@ export class KubernetesDirectory {
       const problem = found.kind === 'none' ? found.problem : 'its load balancer has no address yet'
       this.#warn(appId, problem)
     } catch (error) {
-      if (!isRefusal(error)) throw error
+      if (!isLasting(error, 'KUBERNETES_REFUSED')) throw error
       this.#warn(appId, error.message)
     }
     return null
@@ -102,4 +119,9 @@ function manualPlaceOf(found: Deployment | null): Place | null {
 
 function isRefusal(error: unknown): error is HarpError {
   return error instanceof HarpError && error.code === 'KUBERNETES_REFUSED'
+}
+
+/** Not of a moment: a known address must not be lost to an API server that is overloaded just now. */
+function isLasting(error: unknown, code: KubernetesErrorCode): error is HarpError {
+  return error instanceof HarpError && error.code === code && !error.retryable
 }

@@ -39,3 +39,11 @@ test('values that were sent are not told', () => {
 
   expect(refusalText(what, 422, body, ['s3cretvalue', ''])).not.toContain('s3cret')
 })
+
+test('not even the rest of a value that holds another, or one that is quoted', () => {
+  const message = String.raw`bad env: longvalue, "two\nlines"`
+
+  expect(refusalText(what, 422, { message }, ['long', 'longvalue', 'two\nlines'])).toBe(
+    `${what}: Status 422, bad env: [secret], "[secret]"`,
+  )
+})

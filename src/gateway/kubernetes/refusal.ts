@@ -23,11 +23,17 @@ export function refusalText(
 export function statusMessage(body: unknown, secrets: readonly string[] = []): string {
   const parsed = status.safeParse(body)
   let message = parsed.success ? parsed.data.message : ''
-  for (const secret of secrets) if (secret.length >= 4) message = message.replaceAll(secret, '[secret]')
+  for (const secret of spellings(secrets)) message = message.replaceAll(secret, '[secret]')
   return message
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ')
     .trim()
     .slice(0, maxMessage)
+}
+
+/** As they are and as they are quoted; the longest first, or what is within another would spare the rest of it. */
+function spellings(secrets: readonly string[]): string[] {
+  const all = new Set(secrets.flatMap((each) => [each, JSON.stringify(each).slice(1, -1)]))
+  return [...all].filter(({ length }) => length >= 4).toSorted((a, b) => b.length - a.length)
 }
 
 /** The name exists, but its deletion is under way. */

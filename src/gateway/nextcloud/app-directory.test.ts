@@ -3,12 +3,13 @@ import { silentLogger } from '../../base/logger.ts'
 import { Secret } from '../../base/secret.ts'
 import type { AppLookup } from '../access/decision.ts'
 import { AppDirectory } from './app-directory.ts'
+import type { ExAppRecord } from '../access/exapp-record.ts'
 import type { NextcloudAnswer } from './nextcloud-client.ts'
 
 const meta = { exapp_token: 'TOK', exapp_version: '1.2.3', host: 'foo', port: 23_000, routes: [] }
 
 /** A Nextcloud whose answers the test gives one by one. */
-function setup() {
+function setup(locate?: (record: ExAppRecord) => Promise<ExAppRecord>) {
   let now = 0
   const calls: {
     path: string
@@ -29,6 +30,7 @@ function setup() {
     recordTtlMs: 60_000,
     clock: { monotonic: () => now, wall: () => now },
     log: silentLogger,
+    ...(locate === undefined ? {} : { locate }),
   })
   return { directory, calls, advance: (ms: number) => (now += ms) }
 }
@@ -176,4 +178,67 @@ test('numbers may come as text, a broken route is skipped (rows 39, 99)', async 
     accessLevel: 1,
     bruteForceStatuses: [401],
   })
+})
+
+/** Places that the test tells one by one, in the order in which they were asked for. */
+function setupLocated() {
+  const places: { to: (host: string) => void; fail: () => void }[] = []
+  const locate = (record: ExAppRecord): Promise<ExAppRecord> => {
+    const { promise, resolve, reject } = Promise.withResolvers<ExAppRecord>()
+    places.push({ to: (host) => resolve({ ...record, host }), fail: () => reject(new Error('no cluster')) })
+    return promise
+  }
+  return { ...setup(locate), places }
+}
+
+const pushed = { appId: 'foo', token: 'T', version: '2', host: 'foo', port: 1, routes: [] }
+
+test('a push that takes long to be located undoes no newer one', async () => {
+  const { directory, places } = setupLocated()
+  const older = directory.push(pushed)
+  const newer = directory.push(pushed)
+
+  places[1]?.to('new')
+  await newer
+  places[0]?.to('old')
+  await older
+
+  expect(hostOf(directory.find('foo'))).toBe('new')
+})
+
+test('an app that is removed while its push is located stays removed', async () => {
+  const { directory, places } = setupLocated()
+  const push = directory.push(pushed)
+
+  directory.evict('foo')
+  places[0]?.to('10.0.0.1')
+  await push
+
+  expect(directory.sizes.known).toBe(0)
+})
+
+test('requests for an app that is being pushed wait for it, also those that had asked Nextcloud', async () => {
+  const { directory, calls, places } = setupLocated()
+  const before = directory.find('foo')
+  const push = directory.push(pushed)
+  const meanwhile = directory.find('foo')
+  calls[0]?.answer({ status: 404, body: '' })
+  places[0]?.to('10.0.0.1')
+  await push
+
+  expect([await before, await meanwhile].map(hostOf)).toEqual(['10.0.0.1', '10.0.0.1'])
+  expect(calls).toHaveLength(1)
+})
+
+test('a push that cannot be located says so, and what was known stays', async () => {
+  const { directory, places } = setupLocated()
+  const first = directory.push(pushed)
+  places[0]?.to('10.0.0.1')
+  await first
+
+  const failing = directory.push(pushed)
+  places[1]?.fail()
+
+  await expect(failing).rejects.toThrow('no cluster')
+  expect(hostOf(directory.find('foo'))).toBe('10.0.0.1')
 })

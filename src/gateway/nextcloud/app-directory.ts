@@ -20,7 +20,7 @@ export interface AppDirectoryOptions {
   readonly recordTtlMs: number
   readonly clock: Clock
   readonly log: Logger
-  /** Finds where an app really is, for a record that Nextcloud sent; rejects where that cannot be told. */
+  /** Finds where an app really is; rejects where that cannot be told. */
   readonly locate?: (record: ExAppRecord) => Promise<ExAppRecord>
   /** A record came, from Nextcloud's answer or pushed by AppAPI. */
   readonly onRecord?: (record: ExAppRecord) => void
@@ -31,7 +31,7 @@ interface Entry {
   freshUntil: number
 }
 
-/** A fetch under way; a push or eviction meanwhile makes its answer too old to store. */
+/** A fetch or push under way; a later push or eviction meanwhile makes its answer too old to store. */
 interface Fetch {
   readonly promise: Promise<AppLookup>
   superseded: boolean
@@ -133,6 +133,28 @@ export class AppDirectory {
     this.#store(record)
   }
 
+  /**
+   * Stores what AppAPI pushed once it is located, unless a newer word about the app came meanwhile. Rejects where it
+   * cannot be located; what was known before stays.
+   */
+  async push(record: ExAppRecord): Promise<void> {
+    const { locate } = this.#options
+    this.#supersede(record.appId)
+    if (locate === undefined) {
+      this.#store(record)
+      return
+    }
+    const located = locate(record)
+    const stored = this.#run(
+      record.appId,
+      located.then(
+        (found): RecordLookup => ({ kind: 'known', record: found }),
+        (): RecordLookup => ({ kind: 'unavailable' }),
+      ),
+    )
+    await Promise.all([located, stored])
+  }
+
   /** False where the app was not known. */
   evict(appId: string): boolean {
     this.#supersede(appId)
@@ -165,18 +187,25 @@ export class AppDirectory {
     const running = this.#fetches.get(requested)
     if (running !== undefined) return running.promise
     const appId = detachedText(requested)
+    return this.#run(
+      appId,
+      this.ask(appId).then((lookup) => this.#locate(lookup)),
+    )
+  }
+
+  #run(appId: string, lookup: Promise<RecordLookup>): Promise<AppLookup> {
     const fetch: Fetch = {
       superseded: false,
-      promise: this.ask(appId)
-        .then((lookup) => this.#locate(lookup))
-        .then((lookup) => this.#settle(appId, fetch, lookup)),
+      promise: lookup.then((found) => this.#settle(appId, fetch, found)),
     }
     this.#fetches.set(appId, fetch)
     return fetch.promise
   }
 
-  #settle(appId: string, fetch: Fetch, lookup: RecordLookup): AppLookup {
+  #settle(appId: string, fetch: Fetch, lookup: RecordLookup): AppLookup | Promise<AppLookup> {
     if (fetch.superseded) {
+      const newer = this.#fetches.get(appId)
+      if (newer !== undefined) return newer.promise
       const pushed = this.#known.get(appId)
       if (pushed !== undefined) return { kind: 'known', app: pushed.app }
       return lookup.kind === 'known' ? { kind: 'unknown' } : lookup

@@ -74,6 +74,14 @@ test('a silent Nextcloud is given up after the total time', async () => {
   await expect(client.get('/a', {})).rejects.toMatchObject({ code: 'NEXTCLOUD_TIMEOUT', retryable: true })
 })
 
+test('an answer that switches protocols is the end of the call', async () => {
+  const { client } = await setup((_request, response) => {
+    response.socket?.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n')
+  })
+
+  await expect(client.get('/a', {})).rejects.toMatchObject({ code: 'NEXTCLOUD_BAD_ANSWER' })
+})
+
 test('a refused connection names the origin', async () => {
   const { port } = await setup(() => {})
   for (const each of open.splice(0)) each.close()

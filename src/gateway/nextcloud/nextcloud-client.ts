@@ -122,7 +122,11 @@ export class NextcloudClient {
       if (!socket.connecting) clearTimeout(connectTimer)
       else socket.once(secure ? 'secureConnect' : 'connect', () => clearTimeout(connectTimer))
     })
-    request.on('close', () => clearTimeout(connectTimer))
+    request.on('close', () => {
+      clearTimeout(connectTimer)
+      // NOTE: an answer that switches protocols ends without another event.
+      fail(new HarpError('NEXTCLOUD_BAD_ANSWER', `${url.origin} closed the connection without an answer`))
+    })
     request.on('error', fail)
     request.on('response', (response) => {
       const chunks: Buffer[] = []

@@ -1,16 +1,14 @@
+import { isEnginePort } from '../access/engine-allow-list.ts'
 import type { TunnelKind } from './tunnel-status.ts'
 
 /** Which ports tunnels may have (contract section 5.1), and what stands behind each range. */
 const firstAppPort = 23_000
 const lastAppPort = 23_999
-const firstEnginePort = 24_000
-const lastEnginePort = 24_099
 
 /** null: no tunnel may have this port. */
 export function kindOfPort(port: number): TunnelKind | null {
   if (port >= firstAppPort && port <= lastAppPort) return 'app'
-  if (port >= firstEnginePort && port <= lastEnginePort) return 'engine'
-  return null
+  return isEnginePort(port) ? 'engine' : null
 }
 
 /** Where a client asks for any port. `random` gives an integer below its argument. */

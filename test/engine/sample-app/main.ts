@@ -11,7 +11,8 @@ const { APP_SECRET: secret = '', APP_PORT: port = '', HP_SHARED_KEY: key = '' } 
 // Left there by a container that was stopped.
 rmSync(socketPath, { force: true })
 const app = await startSampleExApp({
-  listen: (server) => (key === '' ? listenOnLoopback(server, [Number(port)]) : listenOnPath(server, socketPath)),
+  listen: (server) =>
+    key === '' ? listenOnLoopback(server, [Number(port)]) : listenOnPath(server, socketPath),
   secret: new Secret(secret),
   clock: systemClock,
   log: createLogger('info'),
