@@ -10,13 +10,15 @@ import { expectEcho, expectStatus } from '../outcomes.ts'
 import type { Row } from '../row.ts'
 import type { Scene } from '../scene.ts'
 
-const firstPorts = { app: randomInt(23_000, 23_900), engine: randomInt(24_001, 24_080) }
-const taken = { app: 0, engine: 0 }
+/** First port and count; 24000 is the engine of the gateway's own machine. */
+const ranges = { app: [23_000, 1_000], engine: [24_001, 99] } as const
+const next = { app: randomInt(1_000), engine: randomInt(99) }
 
 /** A port that no other row of this run has; a new run begins elsewhere, since a gateway may remember the last. */
 export function newTunnelPort(kind: 'app' | 'engine'): number {
-  taken[kind] += 1
-  return firstPorts[kind] + taken[kind]
+  const [first, count] = ranges[kind]
+  next[kind] = (next[kind] + 1) % count
+  return first + next[kind]
 }
 
 /** An frpc with the shared key that serves `proxies`. */
