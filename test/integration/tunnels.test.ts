@@ -229,7 +229,7 @@ test.each(['TLSv1.2', 'TLSv1.3'] as const)(
     let received = 0
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
     socket.on('error', () => {}).on('data', (chunk: Buffer) => (received += chunk.length))
-    // A yamux stream with a Login, as the spike that admitted foreign certificates answered.
+    // A yamux stream: a server that admits foreign certificates acknowledges it.
     socket.write(Buffer.from('000100010000000100000000', 'hex'))
     await closed
 

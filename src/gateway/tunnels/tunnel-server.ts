@@ -47,6 +47,7 @@ export interface TunnelServerOptions {
 const maxConnections = 16_384
 const maxPerPeer = 8_192
 const sweepEveryMs = 15_000
+/** NOTE: probes of a session are shared, so one that only measures must not take longer than a claimant may wait. */
 const probeMs = 1_500
 const runIdPattern = /^[\w.-]{1,64}$/
 
@@ -227,7 +228,7 @@ export class TunnelServer implements OpeningHost {
     })
     this.#sessions.set(runId, session)
     session.start()
-    void session.probe(sweepEveryMs)
+    void session.probe(probeMs)
     return session
   }
 
@@ -253,7 +254,7 @@ export class TunnelServer implements OpeningHost {
   #lookAfter(): void {
     for (const session of this.#sessions.values()) {
       if (session.isSilent) session.close('no heartbeat for 90 seconds')
-      else void session.probe(sweepEveryMs)
+      else void session.probe(probeMs)
     }
   }
 
