@@ -12,6 +12,7 @@ import { gatewayErrors } from '../src/gateway/errors.ts'
 import { frpErrors } from '../src/gateway/frp/errors.ts'
 import { kubernetesErrors } from '../src/gateway/kubernetes/errors.ts'
 import { yamuxErrors } from '../src/mux/yamux/errors.ts'
+import { syncErrors } from '../src/sync/errors.ts'
 
 export interface GeneratedDocument {
   readonly file: URL
@@ -91,6 +92,7 @@ function errorsDocument(): string {
         ...yamuxErrors,
         ...http1Errors,
         ...demoErrors,
+        ...syncErrors,
       }).map(([code, entry]) => [`\`${code}\``, entry.summary, entry.fix]),
     ),
     '## Decisions',

@@ -9,15 +9,20 @@ const mayImport: Record<string, readonly string[]> = {
   net: ['base'],
   mux: ['base', 'net'],
   gateway: ['base', 'codec', 'net', 'mux'],
+  sync: ['base'],
   demo: ['base', 'net'],
-  cli: ['base', 'net', 'gateway', 'demo'],
+  cli: ['base', 'net', 'gateway', 'sync', 'demo'],
 }
 
 /** Folders that compute and nothing else: no sockets, files, timers, clock or chance of their own. */
-const pure = /^(?:codec|mux|gateway\/access|gateway\/frp)\//
+const pure = /^(?:codec|mux|gateway\/access|gateway\/frp|sync\/(?!store\/sqlite-|crypto\/node-suite))\//
 const impureImport = /^node:(?:net|tls|http|https|http2|fs|timers|child_process|dgram|dns)/
+/** The sync core runs in browsers as it is: it may need what every JavaScript engine has, and no more. */
+const browserCore = /^sync\/(?!store\/sqlite-|crypto\/node-suite|index\.ts)/
+const browserImport = /^(?:\.|cborg$|@noble\/)/
+const nodeGlobal = /\b(?:Buffer\b|process\.|globalThis\b|crypto\.subtle|setImmediate\b)/
 const impureCall = /\b(?:Date\.now|performance\.now|Math\.random|setTimeout|setInterval|process\.)\b/
-const importPattern = /^(?:import|export)\b[^'"]*?['"]([^'"]+)['"]/gm
+const importPattern = /^(?:import\s+|(?:import|export)\b[^'"=(]*?\bfrom\s+)['"]([^'"]+)['"]/gm
 const root = join(import.meta.dirname, '../src')
 
 function sources(): { file: string; text: string; imports: string[] }[] {
@@ -39,7 +44,9 @@ test('every import points down the layer table', () => {
       const to = path.split('/')[0] ?? ''
       if (to === zone) continue
       if (!mayImport[zone]?.includes(to)) broken.push(`${file} → ${path}`)
-      if (to === 'gateway' && path !== 'gateway/index.ts') broken.push(`${file} enters gateway by ${path}`)
+      if (/^(?:gateway|sync)$/.test(to) && path !== `${to}/index.ts`) {
+        broken.push(`${file} enters ${to} by ${path}`)
+      }
     }
   }
   expect(broken).toEqual([])
@@ -52,6 +59,17 @@ test('pure folders import and call nothing that reaches outside', () => {
     for (const target of imports) if (impureImport.test(target)) broken.push(`${file} imports ${target}`)
     const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
     if (impureCall.test(code)) broken.push(`${file} calls ${impureCall.exec(code)?.[0] ?? ''}`)
+  }
+  expect(broken).toEqual([])
+})
+
+test('the sync core needs nothing that a browser does not have', () => {
+  const broken: string[] = []
+  for (const { file, text, imports } of sources()) {
+    if (!browserCore.test(file)) continue
+    for (const target of imports) if (!browserImport.test(target)) broken.push(`${file} imports ${target}`)
+    const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
+    if (nodeGlobal.test(code)) broken.push(`${file} uses ${nodeGlobal.exec(code)?.[0] ?? ''}`)
   }
   expect(broken).toEqual([])
 })

@@ -1,0 +1,54 @@
+/**
+ * Every label that goes into a hash, a signature or a key derivation. None is used for two things, so that nothing
+ * signed or hashed for one purpose can be shown for another. Each ends in NUL and none is a prefix of another.
+ */
+function label(name: string): Uint8Array {
+  return new TextEncoder().encode(`harp/${name}/1\0`)
+}
+
+export const labels = {
+  /** hash: a device id, of the public signing key */
+  device: label('device'),
+  /** hash: the check characters of a device id in text */
+  deviceText: label('device-text'),
+  /** signature: a device's X25519 key, by its Ed25519 key */
+  agreement: label('agreement'),
+  /** hash: prev_hash of the first entry of a chain */
+  chain: label('chain'),
+  /** signature: the head of a batch */
+  head: label('head'),
+  /** signature: a statement */
+  statement: label('statement'),
+  /** hash: a statement, as the next one names it */
+  statementHash: label('statement-hash'),
+  /** hash: a frontier */
+  frontier: label('frontier'),
+  /** hash: an epoch id, of the epoch key */
+  epoch: label('epoch'),
+  /** derivation: the secret of one entry's body, from an epoch key */
+  body: label('body'),
+  /** hash: the salt of one entry's body, keyed, of its text */
+  bodySalt: label('body-salt'),
+  /** derivation: the AES key of a body, from its secret */
+  bodyKey: label('body-key'),
+  /** hash: commitment to the secret of a body, so that one ciphertext opens to one text only */
+  bodyCommitment: label('body-commitment'),
+  /** derivation: the AES key that wraps an epoch key for one device */
+  wrap: label('wrap'),
+  /** derivation: the AES key under which a rekey keeps earlier epoch keys */
+  previousKeys: label('previous-keys'),
+  /** derivation: the key of the state map, from the first epoch key */
+  map: label('map'),
+  /** hash: a node's place in the state map, keyed */
+  mapPlace: label('map-place'),
+  /** hash: a leaf of the state map */
+  mapLeaf: label('map-leaf'),
+  /** hash: an inner node of the state map */
+  mapBranch: label('map-branch'),
+  /** hash: the root of an empty state map */
+  mapEmpty: label('map-empty'),
+  /** signature: a snapshot */
+  snapshot: label('snapshot'),
+  /** derivation: the AES key of a snapshot */
+  snapshotKey: label('snapshot-key'),
+} as const

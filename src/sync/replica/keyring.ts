@@ -1,0 +1,125 @@
+import {
+  folderScope,
+  genesisScope,
+  mapKeyOf,
+  openPreviousKeys,
+  unwrapEpochKey,
+  type WrapScope,
+} from '../crypto/epoch-keys.ts'
+import type { DeviceKeys } from '../crypto/identity.ts'
+import type { CryptoSuite } from '../crypto/suite.ts'
+import type { DeviceWrap, EpochWrap, Genesis, Grant, Rekey } from '../format/membership.ts'
+import type { DeviceId, EpochId, FolderId } from '../ids.ts'
+
+/**
+ * The epoch keys that this device can open. They come wrapped in the log's own entries (genesis, grants, rekeys), so
+ * nothing but the device's agreement secret has to be kept. A rekey also carries the keys before it: one key opens all
+ * history. A wrap that does not open to what the epoch id commits to is as good as none, and is named.
+ */
+export class Keyring {
+  readonly #suite: CryptoSuite
+  readonly #keys: DeviceKeys
+  readonly #epochKeys = new Map<EpochId, Uint8Array>()
+  /** Rekeys whose own key is not known yet. Two may found one epoch, if somebody who has the key founds it again. */
+  readonly #closed = new Map<EpochId, ClosedRekey[]>()
+  /** By epoch, those whose keys were found in its rekeys. */
+  readonly #earlier = new Map<EpochId, Set<EpochId>>()
+  readonly #badWraps = new Set<EpochId>()
+  #firstEpoch: EpochId | undefined
+  #mapKey: Uint8Array | undefined
+
+  constructor(suite: CryptoSuite, keys: DeviceKeys) {
+    this.#suite = suite
+    this.#keys = keys
+  }
+
+  get size(): number {
+    return this.#epochKeys.size
+  }
+
+  /** Epochs whose key was wrapped for this device and did not open to it. */
+  get badWraps(): ReadonlySet<EpochId> {
+    return this.#badWraps
+  }
+
+  /** The epochs whose keys one with this epoch's key finds in the log. What a rekey only says it holds does not count. */
+  leadsTo(epoch: EpochId): ReadonlySet<EpochId> {
+    return this.#earlier.get(epoch) ?? noEpochs
+  }
+
+  key(epoch: EpochId): Uint8Array | undefined {
+    return this.#epochKeys.get(epoch)
+  }
+
+  /** The key of the state map; known with the first epoch's key. */
+  mapKey(folderId: FolderId): Uint8Array | undefined {
+    const first = this.#firstEpoch === undefined ? undefined : this.#epochKeys.get(this.#firstEpoch)
+    if (first === undefined) return undefined
+    this.#mapKey ??= mapKeyOf(this.#suite, folderId, first)
+    return this.#mapKey
+  }
+
+  learnGenesis(genesis: Genesis): void {
+    this.#firstEpoch = genesis.epoch
+    this.#unwrapOwn(genesis.epoch, genesis.wraps, genesisScope(genesis))
+  }
+
+  learnGrant(grant: Grant, device: DeviceId, folderId: FolderId): void {
+    if (device !== this.#keys.deviceId) return
+    for (const wrap of grant.wraps) this.#unwrap(wrap, folderScope(folderId))
+  }
+
+  learnRekey(rekey: Rekey, folderId: FolderId): void {
+    this.#unwrapOwn(rekey.epoch, rekey.wraps, folderScope(folderId))
+    if (this.#openPrevious({ rekey, folderId })) return
+    const closed = this.#closed.get(rekey.epoch) ?? []
+    closed.push({ rekey, folderId })
+    this.#closed.set(rekey.epoch, closed)
+  }
+
+  /** A key that this device made itself, or was told of by its inviter. */
+  learn(epoch: EpochId, key: Uint8Array): void {
+    if (this.#epochKeys.has(epoch)) return
+    this.#epochKeys.set(epoch, key)
+    const waiting = this.#closed.get(epoch)
+    this.#closed.delete(epoch)
+    for (const closed of waiting ?? []) this.#openPrevious(closed)
+  }
+
+  #unwrapOwn(epoch: EpochId, wraps: readonly DeviceWrap[], scope: WrapScope): void {
+    for (const { deviceId, wrapped } of wraps) {
+      if (deviceId === this.#keys.deviceId) this.#unwrap({ epoch, wrapped }, scope)
+    }
+  }
+
+  #unwrap(wrap: EpochWrap, scope: WrapScope): void {
+    if (this.#epochKeys.has(wrap.epoch)) return
+    const key = unwrapEpochKey(this.#suite, this.#keys, wrap, scope)
+    if (key === undefined) this.#badWraps.add(wrap.epoch)
+    else this.learn(wrap.epoch, key)
+  }
+
+  #openPrevious({ rekey, folderId }: ClosedRekey): boolean {
+    const key = this.#epochKeys.get(rekey.epoch)
+    if (key === undefined) return false
+    const previous = openPreviousKeys(this.#suite, folderId, key, rekey)
+    if (previous === undefined) {
+      this.#badWraps.add(rekey.epoch)
+      return true
+    }
+    const earlier = this.#earlier.get(rekey.epoch) ?? new Set()
+    this.#earlier.set(rekey.epoch, earlier)
+    for (const [epoch, earlierKey] of previous) {
+      earlier.add(epoch)
+      this.learn(epoch, earlierKey)
+    }
+    return true
+  }
+}
+
+interface ClosedRekey {
+  readonly rekey: Rekey
+  readonly folderId: FolderId
+}
+
+const noEpochs: ReadonlySet<EpochId> = new Set()
