@@ -17,13 +17,21 @@ export async function main(argv: readonly string[]): Promise<void> {
       await runGateway({ checkOnly: options.check === true, version: packageVersion() })
     })
 
-  program
+  const demo = program
     .command('demo')
     .description('a gateway with a stand-in Nextcloud and a sample app, for a browser')
     .option('--port <port>', 'port of the demo page')
     .action(async (options: { port?: string }) => {
       const { runDemo } = await import('./commands/demo.ts')
       await runDemo({ port: options.port, version: packageVersion() })
+    })
+  demo
+    .command('sync')
+    .description('two devices, a cut cable, and proof of what happened: a story in the terminal')
+    .option('--keep', 'leave the stores and proofs of the story where they are')
+    .action(async (options: { keep?: boolean }) => {
+      const { runDemoSync } = await import('./commands/demo-sync.ts')
+      runDemoSync({ keep: options.keep === true })
     })
 
   program
