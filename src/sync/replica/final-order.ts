@@ -1,6 +1,6 @@
 import type { Hlc } from '../format/entry.ts'
 import { compareHeads, frontierHash, statementHash } from '../format/statement-codec.ts'
-import type { AuthorityStatement, ChainHead, SignedStatement } from '../format/statement.ts'
+import type { AuthorityStatement, ChainHead, SignedStatement, Statement } from '../format/statement.ts'
 import { noHash, type DeviceId, type EpochId } from '../ids.ts'
 import type { CryptoSuite } from '../crypto/suite.ts'
 import type { CausalClock } from '../log/causal-clock.ts'
@@ -39,6 +39,8 @@ export interface FinalOrderParts {
   /** Operations under these epochs shall do nothing from now on. */
   readonly leaveOut: (epochs: readonly EpochId[]) => void
   readonly rootsAt: RootsAt
+  /** Whether the authority is a member who may read, after all that is in the log. */
+  readonly isAuthorityMember: () => boolean
 }
 
 /**
@@ -53,6 +55,7 @@ export type StatementRefusal =
   | 'refused-issuer'
   | 'refused-chain'
   | 'refused-frontier'
+  | 'refused-unread'
   | 'refused-roots'
 
 /**
@@ -84,9 +87,15 @@ export class FinalOrder {
     return this.#hashes.at(-1) ?? noHash
   }
 
-  /** Epochs that the authority had no key of when it published last. */
+  /** Epochs that the authority had no key of when it published last; who was revoked has no say any more. */
   get unread(): readonly EpochId[] {
-    return this.last?.signed.statement.unread ?? []
+    const unread = this.last?.signed.statement.unread
+    return unread === undefined || !this.#parts.isAuthorityMember() ? [] : unread
+  }
+
+  /** Roles changed: what the authority cannot read may count again. */
+  refresh(): void {
+    this.#parts.leaveOut(this.unread)
   }
 
   /** Two statements of one index that the authority signed, if it did: a proof against it. */
@@ -152,6 +161,8 @@ export class FinalOrder {
     if (frontierHash(suite, frontier) !== statement.frontierHash) return 'refused-frontier'
     const clock = log.closure(frontier.map((head) => head.hash))
     if (clock === undefined) return 'waiting'
+    const refusal = this.#judgePast(statement, frontier)
+    if (refusal !== undefined) return refusal
     const from = timeline.finalLength
     changed(timeline.cover(isCoveredBy(log, clock), latestClock(log, frontier)))
     leaveOut(statement.unread ?? [])
@@ -165,7 +176,22 @@ export class FinalOrder {
     this.#accepted.push(added)
     this.#hashes.push(hash)
     for (const [chain, heads] of chainsOf(added.changedHeads)) this.#heads.set(chain, heads)
+    this.refresh()
     return 'accepted'
+  }
+
+  /** An authority that was revoked publishes no more; and it can lack the keys only of epochs that it has heard of. */
+  #judgePast(
+    { issuer, unread = [] }: Statement,
+    frontier: readonly ChainHead[],
+  ): StatementRefusal | undefined {
+    const { log } = this.#parts
+    const past = frontier.map(({ hash }) => log.entry(hash)).filter((entry) => entry !== undefined)
+    const role = log.membership.grantedOf(issuer, past)
+    if (role === undefined || role === 'cache') return 'refused-issuer'
+    if (unread.length === 0) return undefined
+    const known = new Set(log.membership.epochs(past))
+    return unread.every((epoch) => known.has(epoch)) ? undefined : 'refused-unread'
   }
 
   /**

@@ -62,6 +62,7 @@ export class FolderState {
       covered: (from, to) => this.fold.covered(from, to),
       leaveOut: (epochs) => this.fold.leaveOut(epochs),
       rootsAt: (size) => this.rootsAt(size),
+      isAuthorityMember: () => this.isAuthorityMember(),
     })
   }
 
@@ -70,6 +71,13 @@ export class FolderState {
     const record = this.log.genesis?.authority
     if (record !== undefined) this.#authority ??= deviceIdOf(this.#suite, record.signingKey)
     return this.#authority
+  }
+
+  /** Whether it still has a role with which it reads. */
+  isAuthorityMember(): boolean {
+    const { authority, log } = this
+    const role = authority === undefined ? undefined : log.membership.grantedOf(authority, log.heads())
+    return role !== undefined && role !== 'cache'
   }
 
   /** What the authority could not read when it published last; undefined in peer mode. */
@@ -97,6 +105,7 @@ export class FolderState {
     const openedLate = this.opener.open(accepted, folderId)
     this.fold.changed(this.timeline.insert(accepted.map(({ entry }) => entry)))
     if (openedLate.length > 0) this.fold.changed(0)
+    if (accepted.some(({ entry }) => entry.kind === 'revoke' || entry.kind === 'grant')) this.final.refresh()
     if (openedLate.length > 0 && this.#isWhole() && !this.final.recheck()) {
       // It is in the store; when that is loaded the next time, no statement is taken for checked.
       this.#store.setFact(wrongStatementFact, new Uint8Array([1]))

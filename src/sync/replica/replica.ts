@@ -263,6 +263,11 @@ export class Replica {
         fix: 'found the folder anew with another authority; nothing written is lost',
       })
     }
+    if (!this.#state.isAuthorityMember()) {
+      throw new HarpError('SYNC_NOT_ALLOWED', 'this authority was revoked, or holds no keys any more', {
+        fix: 'nothing new becomes final; ask an admin for the role again, or found the folder anew',
+      })
+    }
     if (mayLackStatements(store)) {
       throw new HarpError('SYNC_AUTHORITY_RESTORED', 'this authority may have published more than it knows', {
         fix: 'let it meet the other devices, so that it hears its later statements; then confirm them',

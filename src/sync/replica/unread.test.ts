@@ -111,3 +111,30 @@ test('the list of unread epochs is part of what is signed, sorted and never empt
   const { signed } = server.replica.statements.last!
   expect(decodeSignedStatement(encodeSignedStatement(signed)).statement.unread).toHaveLength(1)
 })
+
+test('an authority that is revoked does not make new files vanish: its word ends with its role', () => {
+  const { server, anna, publish } = withholding((all) => all.slice(1))
+  publish()
+  expect(anna.shown()).toEqual(['a 1'])
+  anna.replica.revoke(server.id, anna.tick())
+  expect(anna.shown()).toEqual(['a 1', 'x 5'])
+  anna.put('b', 2)
+  server.hear(anna)
+  expect(() => server.replica.publish(server.tick())).toThrow(/revoked/)
+  expect(anna.shown()).toEqual(['a 1', 'b 2', 'x 5'])
+})
+
+test('a revoked authority cannot name the epoch that shuts it out', () => {
+  const { server, anna, publish } = withholding(() => [])
+  publish()
+  const told = server.replica.statements.last!.signed.statement
+  anna.replica.revoke(server.id, anna.tick())
+  anna.put('b', 2)
+  const epochs = anna.replica.log.membership.epochs(anna.replica.log.heads())
+  const evil = new EvilDevice(server)
+  const unread = [epochs.at(-1)!]
+  const hlc = { ms: told.hlc.ms + 1, counter: 0 }
+  const previous = server.replica.statements.lastHash
+  const bytes = evil.statement({ ...told, index: told.index + 1, previous, hlc, unread }, [])
+  expect(anna.replica.receiveStatement(bytes, 'server', anna.now).outcome).toBe('refused-unread')
+})
