@@ -41,7 +41,7 @@ export const syncErrors = {
   SYNC_TOO_MANY_EPOCHS: {
     summary:
       'More than 16,384 epochs are in use whose keys this device was never given: somebody seals for nobody.',
-    fix: 'Revoke the device that founded them, let another admin rekey, and if that does not help found the folder anew.',
+    fix: 'Revoke the device that founded them. If nobody has the keys, no statement can be made any more: found the folder anew.',
   },
   SYNC_NO_KEY: {
     summary: 'Some of the folder cannot be read on this device, which a proof or a statement needs.',

@@ -2,7 +2,12 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { fakeSuite } from '../../../test/sync/support/fake-suite.ts'
 import { LogPeer, noon } from '../../../test/sync/support/log-peer.ts'
 import { bareReplica, countMessages, SessionLink } from '../../../test/sync/support/session-link.ts'
-import { decodeAuthorityStatement, encodeStatement, statementHash } from '../format/statement-codec.ts'
+import {
+  decodeAuthorityStatement,
+  encodeAuthorityStatement,
+  encodeStatement,
+  statementHash,
+} from '../format/statement-codec.ts'
 import type { AuthorityStatement } from '../format/statement.ts'
 import { noHash } from '../ids.ts'
 import type { Acceptance } from '../log/acceptance.ts'
@@ -190,6 +195,25 @@ describe('statements of the authority', () => {
     // Then there is nothing more to say.
     const again = connect().run(noon)
     expect(countMessages(again.left)).toEqual({ hello: 1 })
+  })
+
+  test('two histories that part at several places: both sides learn of the first', () => {
+    for (let index = 0; index < 3; index++) left.publish()
+    connect().run(noon)
+    const other = (index: number, mark: string): Uint8Array => {
+      const history = new StatementReplica(anna)
+      history.list.push(...left.list.slice(0, index))
+      return encodeAuthorityStatement(history.publish(mark))
+    }
+    right.receiveStatement(other(2, 'a'))
+    left.receiveStatement(other(1, 'b'))
+    expect([left.count, right.count]).toEqual([1, 2])
+    expect(connect().run(noon).idle).toBe(true)
+    for (const replica of [left, right]) {
+      expect(replica.count).toBe(1)
+      expect(replica.splitEvidence!.map(({ signed }) => signed.statement.index)).toEqual([1, 1])
+    }
+    expect(countMessages(connect().run(noon).left)).toEqual({ hello: 1 })
   })
 
   test('wrong ones are charged, wrong roots are not: a relay without keys cannot see them', () => {

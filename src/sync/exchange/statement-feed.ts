@@ -10,7 +10,8 @@ export class StatementFeed {
   readonly #suite: CryptoSuite
   /** The index of the first one that the peer lacks. */
   #position = 0
-  #owesEvidence = false
+  /** From this index on nothing is final for the peer; Infinity if it knows of one history only. */
+  #peerSplit = 0
   #evidence: AuthorityStatement[] = []
   /** Those to send, read when the last of them was `#listedUpTo`. */
   #list: AuthorityStatement[] = []
@@ -22,14 +23,16 @@ export class StatementFeed {
   }
 
   get pending(): boolean {
-    const { count, splitEvidence } = this.#statements
-    if (this.#position < count || this.#evidence.length > 0) return true
-    return this.#owesEvidence && splitEvidence !== undefined
+    return (
+      this.#position < this.#statements.count ||
+      this.#evidence.length > 0 ||
+      this.#splitIndex < this.#peerSplit
+    )
   }
 
   peerHas(known: KnownStatements): void {
     this.#position = this.#firstLacking(known)
-    this.#owesEvidence = !known.split
+    this.#peerSplit = known.split ? known.count : Number.POSITIVE_INFINITY
     this.#listedUpTo = undefined
   }
 
@@ -60,11 +63,16 @@ export class StatementFeed {
       this.#position++
       return next
     }
-    if (this.#owesEvidence && splitEvidence !== undefined) {
-      this.#owesEvidence = false
+    if (splitEvidence !== undefined && this.#splitIndex < this.#peerSplit) {
+      this.#peerSplit = this.#splitIndex
       this.#evidence = [...splitEvidence].reverse()
     }
     return this.#evidence.pop()
+  }
+
+  /** Where the authority's histories part, as far as it is known here: a peer may know of a later place only. */
+  get #splitIndex(): number {
+    return this.#statements.splitEvidence?.[0]?.signed.statement.index ?? Number.POSITIVE_INFINITY
   }
 
   /**

@@ -6,7 +6,7 @@ import type { Batch, Hlc } from '../format/entry.ts'
 import { orReason } from '../format/format-error.ts'
 import { limits } from '../format/limits.ts'
 import { encodeGrant, encodeRevoke } from '../format/membership-codec.ts'
-import type { DeviceRecord, Grant, Role } from '../format/membership.ts'
+import { roles, type DeviceRecord, type Grant, type Role } from '../format/membership.ts'
 import { encodeOperation } from '../format/operation-codec.ts'
 import type { Operation } from '../format/operation.ts'
 import { isNormalised } from '../format/rules.ts'
@@ -58,17 +58,21 @@ export class Author {
 
   grant(device: DeviceRecord, role: Role, now: number): Uint8Array[] {
     const { suite, epochs, keys } = this.#parts
-    if (deviceIdOf(suite, device.signingKey) === keys.deviceId) this.#requireOwnGrant()
+    const isOwn = deviceIdOf(suite, device.signingKey) === keys.deviceId
+    if (isOwn) this.#requireOwnGrant()
     else this.#require(['admin'], 'grant a role')
     if (!checkDeviceRecord(suite, device)) {
       throw new HarpError('SYNC_BAD_DEVICE', 'the record of the device is not signed by its own key', {
         fix: 'copy the record of the device again, whole',
       })
     }
-    const written = this.#joinHeads(now)
-    const wraps = role === 'cache' ? [] : epochs.wrapsFor(device)
-    const grant: Grant = { device, role, wraps }
-    written.push(this.#append(now, { plain: { kind: 'grant', body: encodeGrant(grant) } }))
+    const granting = (as: Role): Written => {
+      const grant: Grant = { device, role: as, wraps: as === 'cache' ? [] : epochs.wrapsFor(device) }
+      return { plain: { kind: 'grant', body: encodeGrant(grant) } }
+    }
+    // As long as its chain counts as forked, an admin may write nothing else.
+    const written = this.#joinHeads(now, isOwn && this.#isForked() ? () => granting('admin') : joining)
+    written.push(this.#append(now, granting(role)))
     return written
   }
 
@@ -134,24 +138,31 @@ export class Author {
     return contents
   }
 
-  /** An entry names at most 16 parents; more heads are joined first, those that tell of this device's own role before all. */
-  #joinHeads(now: number): Uint8Array[] {
-    const { log, chain, keys } = this.#parts
+  /** An entry names at most 16 parents; more heads are joined first, those by which this device may do most before all. */
+  #joinHeads(now: number, what: () => Written = joining): Uint8Array[] {
+    const { log, chain } = this.#parts
     const written: Uint8Array[] = []
     for (;;) {
       const heads = log.heads()
       const foreign = heads.filter(({ hash }) => hash !== chain.end?.hash)
       if (foreign.length <= limits.parents) return written
       const first = foreign
-        .map((head) => ({ head, isMember: log.membership.roleOf(keys.deviceId, [head]) !== undefined }))
-        .sort(
-          (left, right) =>
-            Number(right.isMember) - Number(left.isMember) || compareIds(left.head.hash, right.head.hash),
-        )
+        .map((head) => ({ head, rank: this.#rankBy(head) }))
+        .sort((left, right) => right.rank - left.rank || compareIds(left.head.hash, right.head.hash))
         .slice(0, limits.parents)
         .map(({ head }) => head)
-      written.push(this.#append(now, { changes: [{ operation: { type: 'merge' } }] }, first))
+      written.push(this.#append(now, what(), first))
     }
+  }
+
+  /** How much this device may do by what one head has seen: what it was granted, then whether a fork takes that away. */
+  #rankBy(head: LogEntry): number {
+    const { log, keys } = this.#parts
+    const [granted, role] = [
+      log.membership.grantedOf(keys.deviceId, [head]),
+      log.membership.roleOf(keys.deviceId, [head]),
+    ].map((found) => (found === undefined ? 0 : roles.indexOf(found) + 1))
+    return (granted ?? 0) * (roles.length + 1) + (role ?? 0)
   }
 
   /** After a fork of its own chain an admin grants itself its role again; that is how it says that it knows of both. */
@@ -165,7 +176,7 @@ export class Author {
     const { log, keys } = this.#parts
     const role = log.membership.roleOf(keys.deviceId, log.heads())
     if (role !== undefined && allowed.includes(role)) return
-    const isForked = log.membership.forkedDevices(log.heads()).includes(keys.deviceId)
+    const isForked = this.#isForked()
     const why = isForked
       ? 'two histories of this device exist (a restored backup or a cloned disk)'
       : role === undefined
@@ -177,9 +188,16 @@ export class Author {
         : 'ask an admin of the folder for another role',
     })
   }
+
+  #isForked(): boolean {
+    const { log, keys } = this.#parts
+    return log.membership.forkedDevices(log.heads()).includes(keys.deviceId)
+  }
 }
 
 type Written = { readonly changes: readonly Change[] } | { readonly plain: EntryContent }
+
+const joining = (): Written => ({ changes: [{ operation: { type: 'merge' } }] })
 
 /** Of a meta, and what sealing adds. The parents of a batch's first entry go into the half that is left free. */
 const estimatedEntryBytes = 400

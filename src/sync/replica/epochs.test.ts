@@ -99,4 +99,17 @@ describe('more readers than a new epoch can be wrapped for', () => {
     expect([ben!, cleo!].map(({ replica }) => replica.closed)).toEqual([1, 1])
     for (const device of others) expect(device.shown()).toEqual(['after 1'])
   })
+
+  test('what was written on the way to the new epoch is durable: it has been told, and is not written once more', () => {
+    const [anna, ...others] = ReplicaDevice.folder(20, 'write')
+    for (const [index, other] of others.entries()) other.put(`file ${index}`, index)
+    for (const other of others) anna!.hear(other)
+    expect(() => anna!.replica.rekey(anna!.tick())).toThrow(FormatError)
+    others[0]!.hear(anna!)
+    anna!.crash()
+    anna!.put('again', 1)
+    others[0]!.hear(anna!)
+    expect([...others[0]!.replica.log.equivocations()]).toEqual([])
+    expect(digests(anna!, others[0]!)).toHaveLength(1)
+  })
 })

@@ -23,6 +23,10 @@ export interface EpochsParts {
 export interface UnreadEpochs {
   readonly authority: DeviceId
   readonly epochs: readonly EpochId[]
+  /** How many statements there are. */
+  readonly statements: number
+  /** Whether the authority had this entry when it said so. */
+  readonly covers: (entry: LogEntry) => boolean
 }
 
 /** What an operation is sealed under. */
@@ -63,7 +67,8 @@ export class Epochs {
     const memberships = log.memberships().length
     const isWhole = log.heads().every((head) => past.includes(head))
     const last = this.#last
-    const unread = this.#parts.unread()?.epochs.join()
+    const lacking = this.#unread
+    const unread = lacking && [lacking.statements, ...lacking.epochs].join()
     const isLast = last?.memberships === memberships && last.keys === keyring.size && last.unread === unread
     if (isWhole && isLast) return last.use
     const use = this.#choose(past)
@@ -124,7 +129,10 @@ export class Epochs {
   #given(past: readonly LogEntry[]): Map<DeviceId, EpochId[]> {
     const { suite, log } = this.#parts
     const given = new Map<DeviceId, EpochId[]>()
-    const give = (device: DeviceId, epoch: EpochId): void => {
+    const unread = this.#unread
+    const inVain = this.#leadingTo(unread?.epochs ?? [], past)
+    const give = (device: DeviceId, epoch: EpochId, entry: LogEntry): void => {
+      if (device === unread?.authority && inVain.has(epoch) && unread.covers(entry)) return
       const epochs = given.get(device)
       if (epochs === undefined) given.set(device, [epoch])
       else epochs.push(epoch)
@@ -134,20 +142,23 @@ export class Epochs {
       const body = log.body(entry)
       if ('device' in body) {
         const device = deviceIdOf(suite, body.device.signingKey)
-        for (const { epoch } of body.wraps) give(device, epoch)
+        for (const { epoch } of body.wraps) give(device, epoch, entry)
       } else if ('wraps' in body) {
-        for (const { deviceId } of body.wraps) give(deviceId, body.epoch)
+        for (const { deviceId } of body.wraps) give(deviceId, body.epoch, entry)
       }
     }
-    const unread = this.#parts.unread()
-    const wrong = unread === undefined ? undefined : given.get(unread.authority)
-    if (unread !== undefined && wrong !== undefined) {
-      given.set(
-        unread.authority,
-        wrong.filter((epoch) => !unread.epochs.includes(epoch)),
-      )
-    }
     return given
+  }
+
+  /** These epochs, and those with whose key they could be read. */
+  #leadingTo(epochs: readonly EpochId[], past: readonly LogEntry[]): Set<EpochId> {
+    const leading = new Set(epochs)
+    if (leading.size === 0) return leading
+    const { log, keyring } = this.#parts
+    for (const epoch of log.membership.epochs(past)) {
+      for (const earlier of keyring.leadsTo(epoch)) if (leading.has(earlier)) leading.add(epoch)
+    }
+    return leading
   }
 
   #reachedFrom(given: readonly EpochId[]): Set<EpochId> {
@@ -208,6 +219,13 @@ export class Epochs {
       else own.push(body.epoch)
     }
     return founded
+  }
+
+  /** What the authority cannot read and this device can; undefined if there is nothing. */
+  get #unread(): UnreadEpochs | undefined {
+    const unread = this.#parts.unread()
+    const epochs = unread?.epochs.filter((epoch) => this.#parts.keyring.key(epoch) !== undefined) ?? []
+    return unread === undefined || epochs.length === 0 ? undefined : { ...unread, epochs }
   }
 
   get #folderId(): FolderId {

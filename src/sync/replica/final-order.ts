@@ -128,6 +128,14 @@ export class FinalOrder {
     return this.#extend(added, hash, options.trusted)
   }
 
+  covers(entry: LogEntry): boolean {
+    const heads = this.#heads.get(chainOf(entry)) ?? []
+    return heads.some((head) => {
+      const last = this.#parts.log.entry(head.hash)
+      return last !== undefined && this.#parts.log.observes(last, entry)
+    })
+  }
+
   /** The heads of all chains that are not as the last statement left them. */
   changedHeads(frontier: readonly ChainHead[]): readonly ChainHead[] {
     const byChain = chainsOf(frontier)
@@ -246,7 +254,11 @@ function sameRoots(rootsAt: RootsAt, { statement }: SignedStatement): boolean {
 }
 
 function chainsOf(heads: readonly ChainHead[]): Map<string, readonly ChainHead[]> {
-  return Map.groupBy(heads, (head) => head.deviceId + head.incarnation)
+  return Map.groupBy(heads, chainOf)
+}
+
+function chainOf(place: { readonly deviceId: DeviceId; readonly incarnation: string }): string {
+  return place.deviceId + place.incarnation
 }
 
 function sameHeads(left: readonly ChainHead[] | undefined, right: readonly ChainHead[]): boolean {

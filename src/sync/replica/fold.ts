@@ -16,7 +16,7 @@ export class Fold {
   readonly #timeline: Timeline
   readonly #fence: Fence
   readonly #fencedOut: { entry: LogEntry; position: number }[] = []
-  #unread: readonly EpochId[] = []
+  #unread: ReadonlySet<EpochId> = new Set()
   /** From here on, what was applied is not what the order says now. */
   #dirtyFrom = Number.POSITIVE_INFINITY
 
@@ -33,15 +33,15 @@ export class Fold {
     return this.#fencedOut.map(({ entry }) => entry)
   }
 
-  /** Operations under these epochs do nothing: the authority, whose word is final, has no key of them. Sorted. */
+  /** Operations under these epochs do nothing: the authority, whose word is final, has no key of them. */
   leaveOut(epochs: readonly EpochId[]): void {
-    if (epochs.join() === this.#unread.join()) return
-    this.#unread = epochs
+    if (epochs.length === this.#unread.size && epochs.every((epoch) => this.#unread.has(epoch))) return
+    this.#unread = new Set(epochs)
     this.changed(0)
   }
 
   leavesOut(epoch: EpochId): boolean {
-    return this.#unread.includes(epoch)
+    return this.#unread.has(epoch)
   }
 
   /** The order is another one from `position` on. */
@@ -68,7 +68,7 @@ export class Fold {
   #apply(entry: LogEntry, position: number): void {
     this.merkle.append(entry.hash)
     if (entry.kind === 'revoke') this.#fence.apply(entry, position)
-    const operation = this.#unread.includes(entry.epoch) ? undefined : entry.operation
+    const operation = this.#unread.has(entry.epoch) ? undefined : entry.operation
     if (operation !== undefined && this.#fence.excludes(entry, position)) {
       this.#fencedOut.push({ entry, position })
       this.tree.applyFenced(entry, operation)

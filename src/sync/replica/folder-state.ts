@@ -1,13 +1,16 @@
+import { HarpError } from '../../base/errors.ts'
 import { deviceIdOf, type DeviceKeys } from '../crypto/identity.ts'
 import type { CryptoSuite } from '../crypto/suite.ts'
+import { orReason } from '../format/format-error.ts'
 import { decodeAuthorityStatement, frontierHash } from '../format/statement-codec.ts'
+import type { AuthorityStatement } from '../format/statement.ts'
 import type { DeviceId, FolderId } from '../ids.ts'
 import type { AcceptedEntry } from '../log/acceptance.ts'
 import type { LogEntry } from '../log/log-entry.ts'
 import { Log } from '../log/log.ts'
 import { MapLeaves } from '../proof/map-leaves.ts'
 import { MerkleLog } from '../proof/merkle-log.ts'
-import type { LogStore } from '../store/log-store.ts'
+import type { LogStore, StoredRecord } from '../store/log-store.ts'
 import { TreeView } from '../tree/tree-view.ts'
 import type { UnreadEpochs } from './epochs.ts'
 import { FinalOrder, type Roots } from './final-order.ts'
@@ -82,8 +85,14 @@ export class FolderState {
 
   /** What the authority could not read when it published last; undefined in peer mode. */
   get unread(): UnreadEpochs | undefined {
-    const { authority } = this
-    return authority === undefined ? undefined : { authority, epochs: this.final.unread }
+    const { authority, final } = this
+    if (authority === undefined) return undefined
+    return {
+      authority,
+      epochs: final.unread,
+      statements: final.count,
+      covers: (entry) => final.covers(entry),
+    }
   }
 
   /** Everything that was committed to the store. */
@@ -93,7 +102,7 @@ export class FolderState {
       if (record.type === 'batch') {
         this.place(this.log.load(record))
       } else if (this.authority !== undefined) {
-        this.final.accept(decodeAuthorityStatement(record.bytes), this.authority, { trusted })
+        this.final.accept(storedStatement(record), this.authority, { trusted })
       }
     }
   }
@@ -147,4 +156,12 @@ export class FolderState {
     if (folderId === undefined || this.keyring.mapKey(folderId) === undefined) return false
     return this.opener.closed === 0 || this.opener.closedEpochs().every((epoch) => this.fold.leavesOut(epoch))
   }
+}
+
+function storedStatement({ number, bytes }: StoredRecord): AuthorityStatement {
+  const statement = orReason(() => decodeAuthorityStatement(bytes))
+  if (typeof statement !== 'string') return statement
+  throw new HarpError('SYNC_LOG_CORRUPT', `record ${number} of the log is no statement (${statement})`, {
+    fix: 'restore the store from a backup, or remove it and fetch the folder from another device',
+  })
 }

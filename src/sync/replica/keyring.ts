@@ -71,19 +71,31 @@ export class Keyring {
 
   learnRekey(rekey: Rekey, folderId: FolderId): void {
     this.#unwrapOwn(rekey.epoch, rekey.wraps, folderScope(folderId))
-    if (this.#openPrevious({ rekey, folderId })) return
+    const key = this.#epochKeys.get(rekey.epoch)
+    if (key !== undefined) {
+      for (const [epoch, earlier] of this.#openPrevious({ rekey, folderId }, key)) this.learn(epoch, earlier)
+      return
+    }
     const closed = this.#closed.get(rekey.epoch) ?? []
     closed.push({ rekey, folderId })
     this.#closed.set(rekey.epoch, closed)
   }
 
-  /** A key that this device made itself, or was told of by its inviter. */
+  /**
+   * A key that this device made itself, or was told of by its inviter; and all that it leads to, one after the other: a
+   * flood of rekeys makes a row of them that is too long for a function that calls itself.
+   */
   learn(epoch: EpochId, key: Uint8Array): void {
-    if (this.#epochKeys.has(epoch)) return
-    this.#epochKeys.set(epoch, key)
-    const waiting = this.#closed.get(epoch)
-    this.#closed.delete(epoch)
-    for (const closed of waiting ?? []) this.#openPrevious(closed)
+    const found: [EpochId, Uint8Array][] = [[epoch, key]]
+    for (const [known, knownKey] of found) {
+      if (this.#epochKeys.has(known)) continue
+      this.#epochKeys.set(known, knownKey)
+      const waiting = this.#closed.get(known)
+      this.#closed.delete(known)
+      for (const closed of waiting ?? []) {
+        for (const earlier of this.#openPrevious(closed, knownKey)) found.push(earlier)
+      }
+    }
   }
 
   #unwrapOwn(epoch: EpochId, wraps: readonly DeviceWrap[], scope: WrapScope): void {
@@ -99,21 +111,17 @@ export class Keyring {
     else this.learn(wrap.epoch, key)
   }
 
-  #openPrevious({ rekey, folderId }: ClosedRekey): boolean {
-    const key = this.#epochKeys.get(rekey.epoch)
-    if (key === undefined) return false
+  /** The keys in a rekey whose own key is this. */
+  #openPrevious({ rekey, folderId }: ClosedRekey, key: Uint8Array): Iterable<[EpochId, Uint8Array]> {
     const previous = openPreviousKeys(this.#suite, folderId, key, rekey)
     if (previous === undefined) {
       this.#badWraps.add(rekey.epoch)
-      return true
+      return []
     }
     const earlier = this.#earlier.get(rekey.epoch) ?? new Set()
     this.#earlier.set(rekey.epoch, earlier)
-    for (const [epoch, earlierKey] of previous) {
-      earlier.add(epoch)
-      this.learn(epoch, earlierKey)
-    }
-    return true
+    for (const epoch of previous.keys()) earlier.add(epoch)
+    return previous
   }
 }
 

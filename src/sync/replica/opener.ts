@@ -18,7 +18,9 @@ export class Opener {
   readonly #suite: CryptoSuite
   readonly #log: Log
   readonly #keyring: Keyring
-  readonly #closed = new Set<LogEntry>()
+  /** By epoch. */
+  readonly #closed = new Map<EpochId, LogEntry[]>()
+  #closedCount = 0
   readonly #unreadable = new Map<EntryHash, DeviceId>()
   #keysTried = 0
 
@@ -30,14 +32,12 @@ export class Opener {
 
   /** Operations whose key is not known here. */
   get closed(): number {
-    return this.#closed.size
+    return this.#closedCount
   }
 
   /** Their epochs, sorted. */
   closedEpochs(): EpochId[] {
-    const epochs = new Set<EpochId>()
-    for (const { epoch } of this.#closed) epochs.add(epoch)
-    return [...epochs].sort(compareIds)
+    return [...this.#closed.keys()].sort(compareIds)
   }
 
   /** Entries that say nothing although their key is known, with their authors. */
@@ -54,11 +54,14 @@ export class Opener {
     if (this.#keyring.size === this.#keysTried) return []
     this.#keysTried = this.#keyring.size
     const late: LogEntry[] = []
-    for (const entry of this.#closed) {
-      if (this.#keyring.key(entry.epoch) === undefined) continue
-      this.#closed.delete(entry)
-      this.#open(entry, this.#log.record(entry))
-      late.push(entry)
+    for (const [epoch, entries] of this.#closed) {
+      if (this.#keyring.key(epoch) === undefined) continue
+      this.#closed.delete(epoch)
+      this.#closedCount -= entries.length
+      for (const entry of entries) {
+        this.#open(entry, this.#log.record(entry))
+        late.push(entry)
+      }
     }
     return late
   }
@@ -77,7 +80,10 @@ export class Opener {
     if (entry.operation !== undefined) return
     const key = this.#keyring.key(entry.epoch)
     if (key === undefined) {
-      this.#closed.add(entry)
+      const closed = this.#closed.get(entry.epoch)
+      if (closed === undefined) this.#closed.set(entry.epoch, [entry])
+      else closed.push(entry)
+      this.#closedCount++
       return
     }
     const secret = entrySecret(this.#suite, key, record.meta, record.prev, record.body)

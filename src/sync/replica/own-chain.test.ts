@@ -72,6 +72,21 @@ describe('rollback', () => {
     expect(digests(anna!, ben!)).toHaveLength(1)
   })
 
+  test('unknown, but others told of a lost entry before a crash took that away again', () => {
+    const [anna, ben] = ReplicaDevice.folder(2)
+    ben!.put('a', 1)
+    const copy = ben!.store.copy()
+    ben!.put('b', 2)
+    anna!.hear(ben!)
+    ben!.rollBack(copy, false)
+    ben!.hear(anna!)
+    ben!.crash()
+    ben!.put('c', 3)
+    meet(anna!, ben!)
+    expect([...anna!.replica.log.equivocations()]).toEqual([])
+    expect(anna!.shown()).toEqual(['a 1', 'b 2', 'c 3'])
+  })
+
   test('known, and nothing written before the next start', () => {
     const [anna, ben] = ReplicaDevice.folder(2)
     ben!.put('a', 1)
@@ -211,6 +226,41 @@ describe('many heads', () => {
   })
 })
 
+describe('many heads and a role that not all of them tell of', () => {
+  test('an admin with two histories grants itself its role again, and writes on', () => {
+    const [anna, ...others] = ReplicaDevice.folder(40, 'write')
+    const clone = anna!.clone()
+    anna!.put('mine', 1)
+    clone.put('too', 2)
+    const hub = others[0]!
+    for (const twin of [anna!, clone]) hub.hear(twin)
+    // Half of them know of the two histories, and half do not.
+    for (const other of others.slice(20)) other.hear(hub)
+    for (const [index, other] of others.entries()) other.put(`file ${index}`, index)
+    for (const other of others) anna!.hear(other)
+    expect(anna!.replica.role).toBe('read')
+    anna!.replica.grant(anna!.keys.record, 'admin', anna!.tick())
+    expect(anna!.replica.role).toBe('admin')
+    anna!.put('more', 3)
+    hub.hear(anna!)
+    expect(digests(anna!, hub)).toHaveLength(1)
+  })
+
+  test('a writer was a reader for a while, and others wrote then', () => {
+    // Which heads come first by their hashes is chance.
+    for (let round = 0; round < 5; round++) {
+      const [anna, ben, ...others] = ReplicaDevice.folder(24)
+      anna!.replica.grant(ben!.keys.record, 'read', anna!.tick())
+      for (const other of others) other.hear(anna!)
+      for (const [index, other] of others.entries()) other.put(`file ${index}`, index)
+      anna!.replica.grant(ben!.keys.record, 'write', anna!.tick())
+      for (const other of [anna!, ...others]) ben!.hear(other)
+      ben!.put('mine', 1)
+      expect(ben!.replica.log.heads()).toHaveLength(1)
+    }
+  })
+})
+
 describe('what is written', () => {
   const put: Operation = {
     type: 'put',
@@ -312,6 +362,22 @@ describe('what is written', () => {
     const [anna] = ReplicaDevice.folder(1)
     expect(anna!.write()).toEqual([])
   })
+})
+
+test('what came before the entry that it follows is taken in with that, also if this device has just written it', () => {
+  const [anna, ben, cleo] = ReplicaDevice.folder(3, 'write')
+  const now = anna!.tick()
+  // A revocation says so little that it can be guessed, all but the moment.
+  const [guessed] = anna!.clone().replica.revoke(cleo!.id, now)
+  ben!.receive(guessed!)
+  const [bytes] = ben!.replica.rekey(now + 1)
+  expect(anna!.receive(bytes!).pending).toBe(1)
+  anna!.replica.revoke(cleo!.id, now)
+  anna!.put('a', 1)
+  expect(anna!.replica.order).toHaveLength(anna!.replica.log.size)
+  ben!.hear(anna!)
+  expect(digests(anna!, ben!)).toHaveLength(1)
+  expect([...ben!.replica.log.equivocations()]).toEqual([])
 })
 
 describe('durable', () => {

@@ -221,7 +221,7 @@ export class Replica {
   /** Takes what another device sent; `source` names it for limits. Never throws for what the bytes are. */
   receive(bytes: Uint8Array, source: string, now: number): Acceptance {
     const acceptance = this.#absorb(this.log.accept(bytes, source, now))
-    if (this.#isOwnWaiting(acceptance, bytes)) this.newIncarnation()
+    if (this.#isOwnWaiting(acceptance, bytes)) this.#leaveChain()
     return acceptance
   }
 
@@ -364,28 +364,48 @@ export class Replica {
       folderId: this.folderId,
       take: (batch, operations) => this.#take(batch, operations, now),
     })
-    const written = act(author)
+    const { size } = this.log
+    let written: Uint8Array[]
+    try {
+      written = act(author)
+    } catch (error) {
+      // Failed half way: what is in the log is sent to others, and must not be lost and written once more.
+      if (this.log.size > size) store.commit()
+      throw error
+    }
     store.commit()
     return written
   }
 
-  /** Takes an own batch whose operations are known, so that they need not be opened again. */
+  /**
+   * Takes an own batch whose operations are known, so that they need not be opened again. Others may have come in with
+   * it: who guesses what an entry will be can send what follows it first.
+   */
   #take(batch: Batch, operations: readonly (Operation | undefined)[], now: number): void {
     const acceptance = this.log.accept(batch, 'me', now)
-    if (acceptance.refused !== undefined || acceptance.accepted.length !== batch.entries.length) {
+    if (acceptance.refused !== undefined || acceptance.accepted.length < batch.entries.length) {
       const { reason, detail } = acceptance.refused ?? { reason: 'incomplete', detail: '' }
       throw new HarpError('SYNC_FAULT', `own batch refused: ${reason} ${detail}`)
     }
-    for (const [index, { entry }] of acceptance.accepted.entries()) entry.operation = operations[index]
+    for (const [index, operation] of operations.entries()) {
+      const own = acceptance.accepted[index]
+      if (own !== undefined) own.entry.operation = operation
+    }
     this.#state.place(acceptance.accepted)
   }
 
   #absorb(acceptance: Acceptance): Acceptance {
     if (acceptance.accepted.length > 0) {
       this.#state.place(acceptance.accepted)
-      if (acceptance.accepted.some(({ entry }) => this.#isOwnChain(entry))) this.newIncarnation()
+      if (acceptance.accepted.some(({ entry }) => this.#isOwnChain(entry))) this.#leaveChain()
     }
     return acceptance
+  }
+
+  /** At once: if it were forgotten in a crash, the device would go on where others know another entry of it. */
+  #leaveChain(): void {
+    this.newIncarnation()
+    this.#options.store.commit()
   }
 
   #isOwnChain(place: { readonly deviceId: DeviceId; readonly incarnation: string } | undefined): boolean {

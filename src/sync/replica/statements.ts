@@ -151,7 +151,7 @@ function describe(
   }
   if (unread.length > limits.unreadEpochs) {
     throw new HarpError('SYNC_TOO_MANY_EPOCHS', `no key of ${unread.length} epochs is known here`, {
-      fix: 'revoke the device that founded them, and let another admin rekey',
+      fix: 'revoke the device that founded them; if nobody has the keys, found the folder anew',
     })
   }
   const earlier = [latestHlc, place.after?.hlc]

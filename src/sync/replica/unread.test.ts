@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { EvilDevice } from '../../../test/sync/support/evil-device.ts'
 import { ReplicaDevice, digests, statementsOf } from '../../../test/sync/support/replica-device.ts'
 import { content } from '../../../test/sync/support/tree-devices.ts'
-import { wrapEpochKey, folderScope } from '../crypto/epoch-keys.ts'
+import { folderScope, sealPreviousKeys, wrapEpochKey } from '../crypto/epoch-keys.ts'
 import { decodeSignedStatement, encodeSignedStatement } from '../format/statement-codec.ts'
 import { rootNode } from '../ids.ts'
 import { verifyHistory } from '../proof/verify-history.ts'
@@ -88,6 +88,25 @@ test('what the authority cannot read does nothing for those who can, until one o
   expect(digests(server, anna)).toHaveLength(1)
 })
 
+test('a key that the authority would have if it had been given another is shared too, and once', () => {
+  const { server, anna, ben, publish } = withholding((all) => all.slice(1))
+  ben.hear(anna)
+  const evil = new EvilDevice(ben)
+  const key = new Uint8Array(32).fill(8)
+  const sealed = sealPreviousKeys(ben.suite, anna.replica.folderId, key, [new Uint8Array(32).fill(7)])
+  const wraps = new Map([[server.id, new Uint8Array(80).fill(3)]])
+  const bytes = evil.batch([evil.rekey({ key, wraps, ...sealed })])
+  for (const device of [server, anna]) device.receive(bytes)
+  publish()
+  expect(anna.replica.shareKeys(anna.tick())).toHaveLength(1)
+  expect(anna.replica.shareKeys(anna.tick())).toEqual([])
+  server.hear(anna)
+  publish()
+  expect(server.replica.statements.unread).toEqual([])
+  expect(anna.replica.shareKeys(anna.tick())).toEqual([])
+  expect(digests(server, anna)).toHaveLength(1)
+})
+
 test('statements with and without unread epochs count again after a restart, and at who comes later', () => {
   const { server, anna, publish } = withholding((all) => all.slice(1))
   publish()
@@ -137,4 +156,15 @@ test('a revoked authority cannot name the epoch that shuts it out', () => {
   const previous = server.replica.statements.lastHash
   const bytes = evil.statement({ ...told, index: told.index + 1, previous, hlc, unread }, [])
   expect(anna.replica.receiveStatement(bytes, 'server', anna.now).outcome).toBe('refused-unread')
+})
+
+test('a statement in the store that was damaged is named', () => {
+  const anna = new ReplicaDevice().found('peer')
+  anna.store.append('statement', new Uint8Array([0xa0]))
+  anna.replica.commit()
+  expect(() => anna.crash().open()).not.toThrow()
+  const server = new ReplicaDevice().found('server_authoritative')
+  server.store.append('statement', new Uint8Array([0xa0]))
+  server.replica.commit()
+  expect(() => server.crash().open()).toThrow(/record 1 of the log is no statement/)
 })

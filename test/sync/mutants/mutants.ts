@@ -329,17 +329,18 @@ const replica: Mutant[] = [
   {
     name: 'forgets to commit what it wrote',
     file: 'replica/replica.ts',
-    text: `    const written = act(author)
+    text: `      throw error
+    }
     store.commit()`,
-    replacement: `    const written = act(author)
-    void store`,
+    replacement: `      throw error
+    }`,
     suite: replicaSuite('own-chain'),
     tests: 'durable',
   },
   {
     name: 'goes on with a chain of which others know more',
     file: 'replica/replica.ts',
-    text: `if (acceptance.accepted.some(({ entry }) => this.#isOwnChain(entry))) this.newIncarnation()`,
+    text: `if (acceptance.accepted.some(({ entry }) => this.#isOwnChain(entry))) this.#leaveChain()`,
     replacement: '',
     suite: replicaSuite('own-chain'),
     tests: 'rollback',
@@ -357,13 +358,13 @@ const replica: Mutant[] = [
     file: 'replica/keyring.ts',
     text: `    if (previous === undefined) {
       this.#badWraps.add(rekey.epoch)
-      return true
+      return []
     }
     const earlier = this.#earlier.get(rekey.epoch) ?? new Set()
     this.#earlier.set(rekey.epoch, earlier)`,
     replacement: `    const earlier = this.#earlier.get(rekey.epoch) ?? new Set(rekey.previous)
     this.#earlier.set(rekey.epoch, earlier)
-    if (previous === undefined) return true`,
+    if (previous === undefined) return []`,
     suite: replicaSuite('members'),
     tests: 'believed',
   },
