@@ -11,6 +11,7 @@ import {
   verify,
 } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
+import { concatBytes } from '../format/cbor.ts'
 import { toHex } from '../ids.ts'
 import { isUsableSigningKey } from './signing-key.ts'
 import type { CryptoSuite, SealedParts } from './suite.ts'
@@ -114,18 +115,9 @@ export const nodeSuite: CryptoSuite = {
   },
 }
 
+/** One part is hashed as it is. */
 function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const only = parts[0]
-  if (only !== undefined && parts.length === 1) return only
-  let length = 0
-  for (const part of parts) length += part.length
-  const bytes = new Uint8Array(length)
-  let offset = 0
-  for (const part of parts) {
-    bytes.set(part, offset)
-    offset += part.length
-  }
-  return bytes
+  return parts.length === 1 && parts[0] !== undefined ? parts[0] : concatBytes(...parts)
 }
 
 /** A copy, because results of node:crypto may be parts of memory that other buffers share. */

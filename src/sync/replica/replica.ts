@@ -8,11 +8,6 @@ import type { SealedSnapshot, Snapshot } from '../exchange/snapshot.ts'
 import { orReason } from '../format/format-error.ts'
 import type { DeviceRecord, FolderMode, Role } from '../format/membership.ts'
 import type { Operation } from '../format/operation.ts'
-import {
-  decodeAuthorityStatement,
-  encodeAuthorityStatement,
-  verifyStatement,
-} from '../format/statement-codec.ts'
 import type { SignedStatement } from '../format/statement.ts'
 import { fromHex, shortIdLength, toHex, type DeviceId, type EpochId, type FolderId } from '../ids.ts'
 import type { Acceptance } from '../log/acceptance.ts'
@@ -32,14 +27,8 @@ import { FolderState, type Digest } from './folder-state.ts'
 import { foundFolder, type Founding } from './founding.ts'
 import { proveUnder } from './proving.ts'
 import { issueSnapshot } from './snapshots.ts'
-import {
-  clearRestored,
-  markRestored,
-  mayLackStatements,
-  nextAuthorityStatement,
-  ownStatement,
-  type StatementParts,
-} from './statements.ts'
+import { StatementDesk } from './statement-desk.ts'
+import { markRestored } from './statements.ts'
 
 export type { Digest }
 
@@ -74,6 +63,7 @@ const incarnationFact = 'incarnation'
 export class Replica {
   readonly #options: ReplicaOptions
   readonly #state: FolderState
+  readonly #desk: StatementDesk
   readonly #chain: ChainWriter
   readonly #epochs: Epochs
 
@@ -112,6 +102,7 @@ export class Replica {
   private constructor(options: ReplicaOptions) {
     this.#options = options
     this.#state = new FolderState(options.suite, options.store, options.keys)
+    this.#desk = new StatementDesk(options, this.#state)
     this.#chain = new ChainWriter(options.suite, options.keys)
     const { suite, random } = options
     this.#epochs = new Epochs({
@@ -230,20 +221,9 @@ export class Replica {
     return this.#absorb(this.log.settle(now))
   }
 
+  /** Takes a statement of the authority; refused ones are told apart by why. Never throws for what the bytes are. */
   receiveStatement(bytes: Uint8Array, _source: string, _now: number): { outcome: StatementOutcome } {
-    const { suite, store } = this.#options
-    const added = orReason(() => decodeAuthorityStatement(bytes))
-    const { authority } = this.#state
-    if (typeof added === 'string') return { outcome: 'refused-format' }
-    if (added.signed.statement.folderId !== this.folderId) return { outcome: 'refused-folder' }
-    if (this.log.genesis === undefined) return { outcome: 'waiting' }
-    if (authority === undefined) return { outcome: 'refused-issuer' }
-    if (!verifyStatement(suite, added.signed)) return { outcome: 'refused-signature' }
-    const splitBefore = this.#state.final.splitEvidence
-    const outcome = this.#state.final.accept(added, authority, { trusted: false })
-    const isNewEvidence = this.#state.final.splitEvidence !== splitBefore
-    if (outcome === 'accepted' || isNewEvidence) store.append('statement', bytes)
-    return { outcome }
+    return { outcome: this.#desk.receive(bytes) }
   }
 
   /**
@@ -251,37 +231,7 @@ export class Replica {
    * if more chains have changed than one statement lists. Returns what to announce; it is durable.
    */
   publish(now: number): Uint8Array | undefined {
-    const { store } = this.#options
-    const { authority } = this.#state
-    if (authority !== this.deviceId) {
-      throw new HarpError('SYNC_NOT_AUTHORITY', 'this device is not the authority of the folder', {
-        fix: 'only the device that the folder was founded with publishes the final order',
-      })
-    }
-    if (this.#state.final.splitEvidence !== undefined) {
-      throw new HarpError('SYNC_AUTHORITY_SPLIT', 'two histories signed by this authority exist', {
-        fix: 'found the folder anew with another authority; nothing written is lost',
-      })
-    }
-    if (!this.#state.isAuthorityMember()) {
-      throw new HarpError('SYNC_NOT_ALLOWED', 'this authority was revoked, or holds no keys any more', {
-        fix: 'nothing new becomes final; ask an admin for the role again, or found the folder anew',
-      })
-    }
-    if (mayLackStatements(store)) {
-      throw new HarpError('SYNC_AUTHORITY_RESTORED', 'this authority may have published more than it knows', {
-        fix: 'let it meet the other devices, so that it hears its later statements; then confirm them',
-      })
-    }
-    const next = nextAuthorityStatement(this.#statementParts(), this.#state.final, now)
-    if (next === undefined) return undefined
-    // What cannot be encoded counts nowhere, so not here either.
-    const bytes = encodeAuthorityStatement(next)
-    const outcome = this.#state.final.accept(next, authority, { trusted: true })
-    if (outcome !== 'accepted') throw new HarpError('SYNC_FAULT', `own statement: ${outcome}`)
-    store.append('statement', bytes)
-    store.commit()
-    return bytes
+    return this.#desk.publish(now)
   }
 
   /**
@@ -289,9 +239,7 @@ export class Replica {
    * published. If it has not, the next statement makes a second history of it.
    */
   confirmStatements(): void {
-    if (this.#state.authority !== this.deviceId) return
-    clearRestored(this.#options.store)
-    this.#options.store.commit()
+    this.#desk.confirm()
   }
 
   /**
@@ -299,11 +247,7 @@ export class Replica {
    * one of the final order, and a second chain of them would be taken for a second history.
    */
   sign(now: number): SignedStatement {
-    if (this.#state.authority !== this.deviceId) return ownStatement(this.#statementParts(), now)
-    while (this.publish(now) !== undefined);
-    const { last } = this.#state.final
-    if (last === undefined) throw new HarpError('SYNC_FAULT', 'the authority has published nothing')
-    return last.signed
+    return this.#desk.sign(now)
   }
 
   /**
@@ -442,21 +386,6 @@ export class Replica {
 
   #isOwnChainForked(): boolean {
     return this.#ownHeads().length > 1
-  }
-
-  #statementParts(): StatementParts {
-    const { suite, keys, store } = this.#options
-    const { opener, fold, final } = this.#state
-    return {
-      suite,
-      keys,
-      log: this.log,
-      store,
-      rootsAt: (size) => this.#state.rootsAt(size),
-      closedEpochs: () => opener.closedEpochs(),
-      leaveOut: (epochs) => fold.leaveOut(epochs),
-      unread: () => final.unread,
-    }
   }
 }
 
