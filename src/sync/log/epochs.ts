@@ -63,15 +63,15 @@ export class Epochs {
     for (const [epoch, foundings] of this.#foundings) {
       let first: LogEntry | undefined
       for (const entry of foundings) {
-        if (counts(entry) && (first === undefined || compareEntries(entry, first) < 0)) first = entry
+        if (counts(entry) && (first === undefined || compareByClock(entry, first) < 0)) first = entry
       }
       if (first !== undefined) found.push({ epoch, entry: first })
     }
-    return found.sort((left, right) => compareEntries(left.entry, right.entry)).map(({ epoch }) => epoch)
+    return found.sort((left, right) => compareByClock(left.entry, right.entry)).map(({ epoch }) => epoch)
   }
 }
 
 /** By clock, then by hash. */
-export function compareEntries(left: LogEntry, right: LogEntry): number {
+export function compareByClock(left: LogEntry, right: LogEntry): number {
   return compareHlc(left.hlc, right.hlc) || compareIds(left.hash, right.hash)
 }

@@ -2,12 +2,8 @@ import type { Hlc } from '../format/entry.ts'
 
 /** The highest counter; one more is the next millisecond. */
 export const maxHlcCounter = 0xffff
-/** The highest millisecond that fits in 48 bits. */
-export const maxHlcMs = 2 ** 48 - 1
 
-export function compareHlc(left: Hlc, right: Hlc): number {
-  return left.ms - right.ms || left.counter - right.counter
-}
+export { compareHlc } from '../format/chain-rules.ts'
 
 /** The clock of a new entry: local time, but always above everything seen, whatever local time says. */
 export function tickHlc(now: number, latest: Hlc | undefined): Hlc {

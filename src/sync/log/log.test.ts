@@ -3,7 +3,8 @@ import { allBatches, LogPeer } from '../../../test/sync/support/log-peer.ts'
 import { decodeBatch } from '../format/batch-codec.ts'
 import type { Revoke } from '../format/membership.ts'
 import { MemoryStore } from '../store/memory-store.ts'
-import { compareHeads, Log } from './log.ts'
+import { compareHeads } from '../format/statement-codec.ts'
+import { Log } from './log.ts'
 
 let anna: LogPeer
 let ben: LogPeer

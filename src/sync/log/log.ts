@@ -1,6 +1,7 @@
 import { HarpError } from '../../base/errors.ts'
 import type { CryptoSuite } from '../crypto/suite.ts'
 import { decodeBatch } from '../format/batch-codec.ts'
+import { compareHeads } from '../format/statement-codec.ts'
 import type { Batch, EntryRecord, Hlc } from '../format/entry.ts'
 import { FormatError } from '../format/format-error.ts'
 import type { Genesis } from '../format/membership.ts'
@@ -185,13 +186,4 @@ export class Log {
       if (proof !== undefined) yield proof
     }
   }
-}
-
-export function compareHeads(left: ChainHead, right: ChainHead): number {
-  return (
-    compareIds(left.deviceId, right.deviceId) ||
-    compareIds(left.incarnation, right.incarnation) ||
-    left.seq - right.seq ||
-    compareIds(left.hash, right.hash)
-  )
 }

@@ -5,7 +5,7 @@ import { roles } from '../format/membership.ts'
 import { compareIds, type DeviceId, type EpochId } from '../ids.ts'
 import { joinedView, observes, type Viewpoint } from './causal-clock.ts'
 import type { Fork } from './dag.ts'
-import { compareEntries, Epochs } from './epochs.ts'
+import { compareByClock, Epochs } from './epochs.ts'
 import type { LogEntry } from './log-entry.ts'
 import { latestOf, leastRole, VoidGrants, type RoleEvent } from './void-grants.ts'
 
@@ -91,7 +91,7 @@ export class Membership {
     let last: RoleEvent | undefined
     for (const event of this.#events.get(device) ?? []) {
       if (event.record === undefined || !observes(view, event.entry)) continue
-      if (last === undefined || compareEntries(event.entry, last.entry) > 0) last = event
+      if (last === undefined || compareByClock(event.entry, last.entry) > 0) last = event
     }
     return last?.record
   }
