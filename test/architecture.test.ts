@@ -9,16 +9,18 @@ const mayImport: Record<string, readonly string[]> = {
   net: ['base'],
   mux: ['base', 'net'],
   gateway: ['base', 'codec', 'net', 'mux'],
-  sync: ['base'],
+  sync: ['base', 'net', 'mux'],
   demo: ['base', 'net'],
   cli: ['base', 'net', 'gateway', 'sync', 'demo'],
 }
 
 /** Folders that compute and nothing else: no sockets, files, timers, clock or chance of their own. */
-const pure = /^(?:codec|mux|gateway\/access|gateway\/frp|sync\/(?!store\/sqlite-|crypto\/node-suite))\//
+const pure =
+  /^(?:codec\/|mux\/|gateway\/access\/|gateway\/frp\/|sync\/(?:crypto\/(?!node-suite)|store\/(?!sqlite-)|(?:format|log|tree|proof|exchange|replica|plan)\/|ids\.ts))/
 const impureImport = /^node:(?:net|tls|http|https|http2|fs|timers|child_process|dgram|dns)/
 /** The sync core runs in browsers as it is: it may need what every JavaScript engine has, and no more. */
-const browserCore = /^sync\/(?!store\/sqlite-|crypto\/node-suite|index\.ts)/
+const browserCore =
+  /^sync\/(?:crypto\/(?!node-suite)|store\/(?!sqlite-)|(?:format|log|tree|proof|exchange|replica)\/|ids\.ts)/
 const browserImport = /^(?:\.|cborg$|@noble\/)/
 const nodeGlobal = /\b(?:Buffer\b|process\.|globalThis\b|crypto\.subtle|setImmediate\b)/
 const impureCall = /\b(?:Date\.now|performance\.now|Math\.random|setTimeout|setInterval|process\.)\b/

@@ -1,0 +1,12 @@
+import type { ChunkRows } from '../content/content.ts'
+import type { EntryHash } from '../ids.ts'
+
+/** The chunks of versions, as the log tells them. */
+export interface VersionSource {
+  /** Undefined if the chunk list, or a part of the manifest, is not on this device. */
+  rows(version: EntryHash): ChunkRows | undefined
+}
+
+/** What a device does with content that is no longer current. */
+export const keepPolicies = ['all', 'staggered', 'current'] as const
+export type KeepPolicy = (typeof keepPolicies)[number]
