@@ -12,6 +12,7 @@ import { gatewayErrors } from '../src/gateway/errors.ts'
 import { frpErrors } from '../src/gateway/frp/errors.ts'
 import { kubernetesErrors } from '../src/gateway/kubernetes/errors.ts'
 import { yamuxErrors } from '../src/mux/yamux/errors.ts'
+import { syncSettings, type SyncSetting } from '../src/sync/config/setting-table.ts'
 import { syncErrors } from '../src/sync/errors.ts'
 
 export interface GeneratedDocument {
@@ -46,6 +47,7 @@ function configurationDocument(): string {
   for (const section of settingSections) {
     lines.push(`## ${section.title}`, section.introduction, settingsTable(Object.entries(section.settings)))
   }
+  lines.push('## Sync', syncIntroduction, syncTable(Object.entries(syncSettings)))
   return `${lines.join('\n\n')}\n`
 }
 
@@ -61,7 +63,27 @@ function settingsTable(entries: readonly (readonly [string, Setting])[]): string
   )
 }
 
-function kindText(setting: Setting): string {
+const syncIntroduction =
+  'For `harp up` and the commands that ask it ([sync.md](sync.md), [spec/cli.md](spec/cli.md)). ' +
+  'A flag of `harp up` goes before the environment, an empty value counts as not given, and a wrong one ends the command with exit status 2. ' +
+  'Without `HARP_HOME` the home follows `XDG_DATA_HOME` and `HOME`.'
+
+function syncTable(entries: readonly (readonly [string, SyncSetting])[]): string {
+  return table(
+    ['Name', 'Flag', 'Kind', 'Default', 'Meaning'],
+    entries.map(([name, setting]) => [
+      `\`${name}\``,
+      setting.flag === undefined ? '' : `\`${setting.flag}\``,
+      kindText({ ...setting, part: 'sync' }),
+      defaultText(setting),
+      setting.description,
+    ]),
+  )
+}
+
+function kindText(
+  setting: Pick<Setting, 'choices' | 'min' | 'max'> & { kind: string; part: string },
+): string {
   if (setting.choices !== undefined) return setting.choices.map((choice) => `\`${choice}\``).join(', ')
   const isCounted = setting.kind === 'integer' || setting.kind === 'number'
   if (!isCounted || setting.part === 'none') return setting.kind
@@ -70,7 +92,7 @@ function kindText(setting: Setting): string {
   return setting.kind
 }
 
-function defaultText(setting: Setting): string {
+function defaultText(setting: Pick<Setting, 'default' | 'defaultNote' | 'defaultFrom'>): string {
   if (setting.defaultNote !== undefined) return setting.defaultNote
   if (setting.defaultFrom !== undefined) return `the value of \`${setting.defaultFrom}\``
   return setting.default === '' ? '' : `\`${setting.default}\``

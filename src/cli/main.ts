@@ -1,12 +1,20 @@
 import { readFileSync } from 'node:fs'
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { errorMessage, HarpError } from '../base/errors.ts'
 import { printError } from './output.ts'
+import { reportError, usageStatus } from './report-error.ts'
+import { addSyncCommands } from './sync-commands.ts'
 
 /** The command line: one file per command, loaded when it is called. Sets `process.exitCode`, never exits. */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('harp')
-  program.description('The direct data path for Nextcloud.').version(packageVersion())
+  program
+    .description('The direct data path for Nextcloud, and folders between devices without a server.')
+    .version(packageVersion())
+    .exitOverride()
+  const isJson = argv.includes('--json')
+  // What is wrong is said in JSON then, by whoever catches it.
+  if (isJson) program.configureOutput({ outputError: () => {} })
 
   program
     .command('gateway')
@@ -165,12 +173,26 @@ export async function main(argv: readonly string[]): Promise<void> {
       await runHealthcheck()
     })
 
+  addSyncCommands(program, packageVersion())
+
   try {
     await program.parseAsync([...argv])
   } catch (error) {
+    if (error instanceof CommanderError) {
+      reportUsage(error, isJson)
+      return
+    }
     printError(describe(error))
     process.exitCode = 1
   }
+}
+
+/** Said already, unless in JSON. Help that was asked for is no error. */
+function reportUsage({ exitCode, message }: CommanderError, isJson: boolean): void {
+  process.exitCode = exitCode === 0 ? 0 : usageStatus
+  if (exitCode === 0 || !isJson) return
+  const fix = 'see `harp help`, or `harp <command> --help`'
+  reportError(new HarpError('SYNC_USAGE', message.replace(/^error: /, ''), { fix }), true)
 }
 
 function describe(error: unknown): string {

@@ -8,12 +8,23 @@ export function printError(text: string): void {
   console.error(text)
 }
 
+/** Bytes or text as they are, on standard output. */
+export function printRaw(content: string | Uint8Array): void {
+  process.stdout.write(content)
+}
+
+/** Of standard output; undefined where that is no terminal. */
+export function terminalSize(): { readonly columns: number; readonly rows: number } | undefined {
+  const { isTTY, columns, rows } = process.stdout
+  return isTTY ? { columns, rows } : undefined
+}
+
 /** Rows with their columns aligned; the last column may be of any length. */
 export function printTable(rows: readonly (readonly string[])[]): void {
   for (const line of alignColumns(rows)) console.log(line)
 }
 
-function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
+export function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
   const widths: number[] = []
   for (const row of rows) {
     for (const [column, cell] of row.slice(0, -1).entries()) {

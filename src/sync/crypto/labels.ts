@@ -51,4 +51,24 @@ export const labels = {
   snapshot: label('snapshot'),
   /** derivation: the AES key of a snapshot */
   snapshotKey: label('snapshot-key'),
+  /** hash: the checksum of a join code */
+  joinCode: label('join-code'),
+  /** mac: what an invitation is called, keyed with its secret */
+  invitationId: label('invitation-id'),
+  /** mac: the key of the two proofs, keyed with an invitation's secret */
+  invitationKey: label('invitation-key'),
+  /** export: the bytes of a TLS session that the proofs are bound to */
+  joinChannel: label('join-channel'),
+  /** mac: the joiner knows the secret */
+  joinProof: label('join-proof'),
+  /** mac: the inviter knows it as well */
+  joinAnswer: label('join-answer'),
+  /** derivation: what keys the names of a folder's chunks, from the first epoch key */
+  content: label('content'),
+  /** derivation: the seed of a folder's chunk boundaries, from the first epoch key */
+  boundaries: label('boundaries'),
+  /** derivation: the AES key of a chunk, from the keyed hash of its plaintext; the context of BLAKE3's own derivation */
+  chunkKey: label('chunk-key'),
+  /** associated data: a sealed chunk */
+  chunk: label('chunk'),
 } as const

@@ -3,6 +3,7 @@ import type { Role } from '../format/membership.ts'
 /**
  * What commands ask of the running daemon: plain JSON in and out, by HTTP over its Unix socket. Times are ISO 8601 UTC,
  * sizes bytes, rates bytes per second. Errors are HarpErrors. `folder` is a name or an id prefix, `path` absolute.
+ * Ids of devices are texts as `deviceText` makes them, all other ids hex. `name-lookup.ts` finds folders and devices.
  */
 export interface DaemonApi {
   status(): DeviceStatus
@@ -27,6 +28,8 @@ export interface DaemonApi {
   deleted(request: { folder: string }): Promise<readonly DeletedInfo[]>
   proof(request: { path: string; reveal?: boolean | undefined }): Promise<ProofInfo>
   audit(request: { folder?: string | undefined; repair?: boolean | undefined }): Promise<readonly AuditInfo[]>
+  /** Whose statements about a folder `harp verify` believes: its members, as this device's own log has them. */
+  trust(request: { folder: string }): Promise<TrustInfo>
   /** What `harp backup-key` keeps besides the device: the keys of all folders, hex. */
   folderKeys(): Promise<readonly FolderKeysInfo[]>
 }
@@ -124,13 +127,21 @@ export interface ProofInfo {
   readonly proof: string
 }
 
+export interface TrustInfo {
+  readonly folder: string
+  readonly name: string
+  readonly devices: readonly { readonly id: string; readonly name: string }[]
+  /** The device whose statements are final, if the folder has an authority. */
+  readonly authority: string | null
+}
+
 export interface AuditInfo {
   readonly folder: string
   readonly name: string
   readonly entries: number
   readonly files: number
   readonly chunks: number
-  /** What does not agree, empty if all is well. */
+  /** What does not agree and was not repaired, empty if all is well. */
   readonly findings: readonly StatusError[]
   readonly repaired: number
 }

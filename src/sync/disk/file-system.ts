@@ -22,7 +22,7 @@ export interface FileSystem {
   close(file: number): void
   /** Replaces a file or symlink; an empty directory only by a directory. */
   rename(from: string, to: string): void
-  /** A second name for a file; refuses what exists. */
+  /** A second name for a file, or for a symlink itself; refuses what exists (`EEXIST`). Not all disks can. */
   link(from: string, to: string): void
   unlink(path: string): void
   makeDirectory(path: string): void
@@ -50,6 +50,8 @@ export interface FileStat {
   readonly birthtimeMs: number
   readonly ino: number
   readonly dev: number
+  /** How many names it has. */
+  readonly links: number
   /** The owner's execute bit. */
   readonly exec: boolean
 }

@@ -51,9 +51,19 @@ export class Keyring {
     return this.#epochKeys.get(epoch)
   }
 
+  /** All that are known, by epoch. */
+  entries(): IterableIterator<[EpochId, Uint8Array]> {
+    return this.#epochKeys.entries()
+  }
+
+  /** Of the epoch that the folder began with. */
+  get firstKey(): Uint8Array | undefined {
+    return this.#firstEpoch === undefined ? undefined : this.#epochKeys.get(this.#firstEpoch)
+  }
+
   /** The key of the state map; known with the first epoch's key. */
   mapKey(folderId: FolderId): Uint8Array | undefined {
-    const first = this.#firstEpoch === undefined ? undefined : this.#epochKeys.get(this.#firstEpoch)
+    const first = this.firstKey
     if (first === undefined) return undefined
     this.#mapKey ??= mapKeyOf(this.#suite, folderId, first)
     return this.#mapKey

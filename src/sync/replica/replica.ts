@@ -9,7 +9,15 @@ import { orReason } from '../format/format-error.ts'
 import type { DeviceRecord, FolderMode, Role } from '../format/membership.ts'
 import type { Operation } from '../format/operation.ts'
 import type { SignedStatement } from '../format/statement.ts'
-import { fromHex, shortIdLength, toHex, type DeviceId, type EpochId, type FolderId } from '../ids.ts'
+import {
+  fromHex,
+  shortIdLength,
+  toHex,
+  type DeviceId,
+  type EpochId,
+  type FolderId,
+  type NodeId,
+} from '../ids.ts'
 import type { Acceptance } from '../log/acceptance.ts'
 import type { LogEntry } from '../log/log-entry.ts'
 import { canWrite } from '../log/membership.ts'
@@ -166,6 +174,16 @@ export class Replica {
     return this.#state.keyring.badWraps
   }
 
+  /** The key of the first epoch, from which those of content are derived. Undefined until it is known. */
+  get firstEpochKey(): Uint8Array | undefined {
+    return this.#state.keyring.firstKey
+  }
+
+  /** For a backup: every epoch key that this device has. */
+  epochKeys(): readonly { readonly epoch: EpochId; readonly key: Uint8Array }[] {
+    return [...this.#state.keyring.entries()].map(([epoch, key]) => ({ epoch, key }))
+  }
+
   /** Entries of revoked devices that count as written after the revocation. */
   get fencedOut(): readonly LogEntry[] {
     this.#state.fold.advance()
@@ -181,6 +199,14 @@ export class Replica {
   get tree(): Tree<LogEntry> {
     this.#state.fold.advance()
     return this.#state.fold.tree
+  }
+
+  /**
+   * The nodes whose place, content or visibility may have changed since the last call, with directories that they left.
+   * What is hidden or shown above or below them may be so because of them.
+   */
+  takeTouched(): ReadonlySet<NodeId> | 'everything' {
+    return this.tree.touched.take()
   }
 
   /** Operations of this device. Returns what to announce; it is durable. Throws `SYNC_NOT_ALLOWED` without the role. */

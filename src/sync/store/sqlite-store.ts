@@ -1,26 +1,23 @@
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
-import type { StatementSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
-import type { HarpError } from '../../base/errors.ts'
 import { recordTypes } from './log-store.ts'
 import type { LogStore, RecordType, StoredRecord } from './log-store.ts'
-import { assertFactSize, closedError, isRange, rangeError } from './memory-store.ts'
-import { corruptError, foreignError, storeError } from './sqlite-errors.ts'
+import { assertFactSize, isRange, rangeError } from './memory-store.ts'
+import { corruptError, logWords } from './sqlite-errors.ts'
+import { SqliteFile } from './sqlite-file.ts'
+import type { SqliteKind } from './sqlite-file.ts'
 
-/** "HaLg", so that `file` and other programs see whose database this is. */
-const applicationId = 0x48614c67
-const formatVersion = 1
-
-const schema = `
-  CREATE TABLE records (
-    number INTEGER PRIMARY KEY, type INTEGER NOT NULL, checksum INTEGER NOT NULL, bytes BLOB NOT NULL
-  ) STRICT;
-  CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
-  PRAGMA application_id = ${applicationId};
-  PRAGMA user_version = ${formatVersion};
-`
+const kind: SqliteKind = {
+  /** "HaLg". */
+  applicationId: 0x48614c67,
+  formatVersion: 1,
+  schema: `
+    CREATE TABLE records (
+      number INTEGER PRIMARY KEY, type INTEGER NOT NULL, checksum INTEGER NOT NULL, bytes BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID`,
+  words: logWords,
+  synchronous: 'FULL',
+}
 
 const wholeRecord = 'SELECT type, checksum, bytes FROM records WHERE number = ?'
 /** A part of nothing is NULL. */
@@ -39,27 +36,23 @@ export interface SqliteStoreOptions {
  * each record has a checksum: a spoilt signature would be found by other devices only, who would blame this one.
  */
 export class SqliteStore implements LogStore {
-  readonly #path: string
-  readonly #database: DatabaseSync
-  readonly #statements = new Map<string, StatementSync>()
+  readonly #file: SqliteFile
   #next: number
   /** Records that are durable. */
   #committed: number
-  #failure: HarpError | undefined
-  #closed = false
 
   /** Opens the file, or makes it together with its directory. Throws HarpError if it cannot or must not be used. */
   constructor(path: string, options: SqliteStoreOptions = {}) {
-    this.#path = path
-    this.#database = open(path)
+    this.#file = new SqliteFile(path, kind, options)
+    // With a transaction its numbers are gone.
+    this.#file.whenRolledBack(() => (this.#next = this.#committed))
     try {
-      prepare(this.#database, path, options)
-      const last = this.#database.prepare('SELECT max(number) AS last FROM records').get()?.['last']
+      const last = this.#read(() => this.#file.sql('SELECT max(number) AS last FROM records').get())?.['last']
       this.#committed = typeof last === 'number' ? last + 1 : 0
       this.#next = this.#committed
     } catch (error) {
-      this.#database.close()
-      throw storeError(path, error, 'open')
+      this.#file.close()
+      throw error
     }
   }
 
@@ -68,7 +61,7 @@ export class SqliteStore implements LogStore {
       const number = this.#next
       const typeNumber = recordTypes.indexOf(type)
       const checksum = crc32(bytes, typeNumber)
-      this.#sql('INSERT INTO records VALUES (?, ?, ?, ?)').run(number, typeNumber, checksum, bytes)
+      this.#file.sql('INSERT INTO records VALUES (?, ?, ?, ?)').run(number, typeNumber, checksum, bytes)
       this.#next++
       return number
     })
@@ -78,7 +71,7 @@ export class SqliteStore implements LogStore {
     if (!Number.isSafeInteger(record) || !isRange(offset, offset + (length ?? 0))) throw rangeError(record)
     if (offset === 0 && length === undefined) return this.#whole(record)
     // The largest length there is stands for all the rest.
-    const row = this.#read(() => this.#sql(partOfRecord).get(offset + 1, length ?? 0x7fff_ffff, record))
+    const row = this.#read(() => this.#file.sql(partOfRecord).get(offset + 1, length ?? 0x7fff_ffff, record))
     const size = Number(row?.['size'] ?? -1)
     if (offset + (length ?? 0) > size) throw rangeError(record)
     const part = row?.['part']
@@ -86,14 +79,14 @@ export class SqliteStore implements LogStore {
   }
 
   #whole(record: number): Uint8Array {
-    const row = this.#read(() => this.#sql(wholeRecord).get(record))
+    const row = this.#read(() => this.#file.sql(wholeRecord).get(record))
     if (row === undefined) throw rangeError(record)
     return this.#checked(record, row).bytes
   }
 
   *records(): IterableIterator<StoredRecord> {
     for (let number = 0; ; number++) {
-      const row = this.#read(() => this.#sql(wholeRecord).get(number))
+      const row = this.#read(() => this.#file.sql(wholeRecord).get(number))
       if (row === undefined && number >= this.#next) return
       yield this.#checked(number, row ?? {})
     }
@@ -108,121 +101,36 @@ export class SqliteStore implements LogStore {
       !(bytes instanceof Uint8Array) ||
       crc32(bytes, typeNumber) !== row['checksum']
     ) {
-      throw corruptError(this.#path, `record ${number}`)
+      throw corruptError(this.#file.path, `record ${number}`)
     }
     return { number, type, bytes }
   }
 
   setFact(name: string, value: Uint8Array): void {
     assertFactSize(name, value)
-    this.#write(() => this.#sql('INSERT OR REPLACE INTO facts VALUES (?, ?)').run(name, value))
+    this.#write(() => this.#file.sql('INSERT OR REPLACE INTO facts VALUES (?, ?)').run(name, value))
   }
 
   fact(name: string): Uint8Array | undefined {
-    const value = this.#read(() => this.#sql('SELECT value FROM facts WHERE name = ?').get(name))?.['value']
+    const row = this.#read(() => this.#file.sql('SELECT value FROM facts WHERE name = ?').get(name))
+    const value = row?.['value']
     return value instanceof Uint8Array ? value : undefined
   }
 
   commit(): void {
-    if (this.#closed) throw closedError()
-    if (this.#failure !== undefined) throw this.#failure
-    if (!this.#database.isTransaction) return
-    this.#attempt(() => this.#sql('COMMIT').run())
+    this.#file.commit()
     this.#committed = this.#next
   }
 
   close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    this.#statements.clear()
-    // An open transaction ends with its connection, as it would with the process.
-    this.#database.close()
+    this.#file.close()
   }
 
   #write<T>(act: () => T): T {
-    if (this.#closed) throw closedError()
-    if (this.#failure !== undefined) throw this.#failure
-    return this.#attempt(() => {
-      if (!this.#database.isTransaction) this.#sql('BEGIN IMMEDIATE').run()
-      return act()
-    })
-  }
-
-  /** Nothing that was written since the last commit counts if anything of it fails. */
-  #attempt<T>(act: () => T): T {
-    try {
-      return act()
-    } catch (error) {
-      this.#failure = storeError(this.#path, error, 'write')
-      this.#next = this.#committed
-      try {
-        if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
-      } catch {
-        // The failure that came first says more; the file is rolled back when it is opened again.
-      }
-      throw this.#failure
-    }
+    return this.#file.write(act)
   }
 
   #read<T>(act: () => T): T {
-    if (this.#closed) throw closedError()
-    try {
-      return act()
-    } catch (error) {
-      throw storeError(this.#path, error, 'read')
-    }
+    return this.#file.read(act)
   }
-
-  #sql(text: string): StatementSync {
-    let statement = this.#statements.get(text)
-    if (statement === undefined) {
-      statement = this.#database.prepare(text)
-      this.#statements.set(text, statement)
-    }
-    return statement
-  }
-}
-
-function open(path: string): DatabaseSync {
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    // Made here, because SQLite would make it readable for others; its companions get the same mode.
-    closeSync(openSync(path, 'a', 0o600))
-    syncDirectory(dirname(path))
-    return new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false })
-  } catch (error) {
-    throw storeError(path, error, 'open')
-  }
-}
-
-/** So that a new file is still there after the power failed. */
-function syncDirectory(path: string): void {
-  const directory = openSync(path, 'r')
-  try {
-    fsyncSync(directory)
-  } finally {
-    closeSync(directory)
-  }
-}
-
-/** Looks first and writes only into a file that is ours, or empty. */
-function prepare(database: DatabaseSync, path: string, options: SqliteStoreOptions): void {
-  database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON')
-  const found = {
-    application: pragma(database, 'application_id'),
-    version: pragma(database, 'user_version'),
-    tables: Number(database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get()?.['tables']),
-  }
-  const isNew = found.application === 0 && found.version === 0 && found.tables === 0
-  if (!isNew && (found.application !== applicationId || found.version !== formatVersion)) {
-    throw foreignError(path, found.application === applicationId ? found.version : undefined, formatVersion)
-  }
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864')
-  if (options.maxPages !== undefined) database.exec(`PRAGMA max_page_count = ${Math.floor(options.maxPages)}`)
-  // Takes the lock now: in exclusive mode it stays until the file is closed, or the process is gone.
-  database.exec(isNew ? `BEGIN EXCLUSIVE; ${schema} COMMIT` : 'BEGIN IMMEDIATE; COMMIT')
-}
-
-function pragma(database: DatabaseSync, name: 'application_id' | 'user_version'): number {
-  return Number(database.prepare(`PRAGMA ${name}`).get()?.[name])
 }

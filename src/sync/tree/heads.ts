@@ -8,6 +8,7 @@ export class Heads<E extends { readonly hash: EntryHash }> {
   readonly #rows: Rows<E>
   readonly #observes: (later: E, earlier: E) => boolean
   readonly #nodeOf: (id: NodeId) => TreeNode | undefined
+  readonly #touched: (id: NodeId) => void
   /** Where each version is. What a rewind undid stays, and shows by what now is, or is not, at that place. */
   readonly #places = new Map<EntryHash, number>()
   #changed: TreeNode[] = []
@@ -16,10 +17,12 @@ export class Heads<E extends { readonly hash: EntryHash }> {
     rows: Rows<E>,
     observes: (later: E, earlier: E) => boolean,
     nodeOf: (id: NodeId) => TreeNode | undefined,
+    touched: (id: NodeId) => void,
   ) {
     this.#rows = rows
     this.#observes = observes
     this.#nodeOf = nodeOf
+    this.#touched = touched
   }
 
   put(position: number, operation: PutFile | PutSymlink, node: TreeNode | undefined): void {
@@ -72,6 +75,7 @@ export class Heads<E extends { readonly hash: EntryHash }> {
     const node = this.#nodeOf(operation.node)
     if (node?.kind !== 'content') return
     node.headCount += by
+    this.#touched(node.id)
     this.#change(node)
   }
 

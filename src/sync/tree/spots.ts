@@ -4,7 +4,7 @@ import { isNormalised, requireName } from '../format/rules.ts'
 import type { RandomBytes } from '../crypto/suite.ts'
 import { compareIds, rootNode, shortIdLength, toHex, type EntryHash, type NodeId } from '../ids.ts'
 import type { TreeNode } from './node.ts'
-import type { Shown, ShownDirectory } from './shown.ts'
+import type { Shown } from './shown.ts'
 import type { TreeView } from './tree-view.ts'
 import { headsOf, lastVersion } from './versions.ts'
 
@@ -66,26 +66,26 @@ export function spotAt<E extends { readonly hash: EntryHash }>(
   const directory = view.at(path.slice(0, -1))
   if (directory === undefined) return 'parent-missing'
   if (directory.kind !== 'directory') return 'parent-not-directory'
-  return { parent: parentIn(view, directory), name }
+  return { parent: parentIn(view, directory.nodes), name }
 }
 
 /** Of a union the first node that is no bare path, which a rename or trash by others would leave behind. */
-function parentIn<E extends { readonly hash: EntryHash }>(
+export function parentIn<E extends { readonly hash: EntryHash }>(
   view: TreeView<E>,
-  directory: ShownDirectory,
+  directory: readonly NodeId[],
 ): NodeId {
   const { visibility } = view.tree
-  for (const id of directory.nodes) {
+  for (const id of directory) {
     const parent = view.tree.node(id)?.parent
     const node = view.tree.node(id)
     const bare =
       parent !== undefined && node !== undefined && visibility.hidden(visibility.reach(parent), node)
     if (!bare) return id
   }
-  return directory.nodes[0] ?? rootNode
+  return directory[0] ?? rootNode
 }
 
-interface Chosen {
+export interface Chosen {
   /** `parent` is given for a node that exists. */
   readonly node: { readonly id: NodeId; readonly parent: NodeId | undefined }
   readonly bases: readonly EntryHash[]
@@ -99,8 +99,19 @@ export function nodeFor<E extends { readonly hash: EntryHash }>(
   random: RandomBytes,
 ): Chosen {
   const directory: Shown<E> | undefined = view.at(path.slice(0, -1))
+  const hidden = view.hiddenAt(directory?.nodes ?? [], path.at(-1) ?? '')
+  return chooseNode(view, hidden, kind, random)
+}
+
+/** The same, of nodes that are hidden there. */
+export function chooseNode<E extends { readonly hash: EntryHash }>(
+  view: TreeView<E>,
+  hidden: readonly TreeNode[],
+  kind: TreeNode['kind'],
+  random: RandomBytes,
+): Chosen {
   let last: TreeNode | undefined
-  for (const node of view.hiddenAt(directory?.nodes ?? [], path.at(-1) ?? '')) {
+  for (const node of hidden) {
     if (node.kind === kind && (last === undefined || node.lastTouch > last.lastTouch)) last = node
   }
   if (last === undefined) return { node: { id: toHex(random(shortIdLength)), parent: undefined }, bases: [] }
@@ -112,7 +123,8 @@ export function nodeFor<E extends { readonly hash: EntryHash }>(
   return { node: { id: last.id, parent: last.parent?.id }, bases: bases.sort(compareIds) }
 }
 
-function isName(name: string): boolean {
+/** Whether the log may hold it: not empty, `.` or `..`, no `/` or NUL, NFC, not too long. */
+export function isName(name: string): boolean {
   try {
     return isNormalised(requireName(name, limits.nameBytes))
   } catch {

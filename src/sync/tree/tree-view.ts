@@ -1,7 +1,7 @@
 import { compareIds, rootNode, type EntryHash, type NodeId } from '../ids.ts'
 import { numberedName, splitKinds, unnumberedName, type Namesakes } from './names.ts'
 import { childrenNamed, childrenOf, type TreeNode } from './node.ts'
-import { showDirectory, showFile, type Shown } from './shown.ts'
+import { showDirectory, showFile, type Shown, type ShownFile } from './shown.ts'
 import { describeHidden, trashedIn, type Hidden } from './trash-list.ts'
 import type { Tree } from './tree.ts'
 import type { Reach } from './visibility.ts'
@@ -32,6 +32,27 @@ export class TreeView<E extends { readonly hash: EntryHash }> {
     return this.#list(this.#places(directory)).map((item) => item.shown)
   }
 
+  /** Of a directory only what has these names itself: for each at most a directory, and a file that may show a number. */
+  listNamed(directory: readonly NodeId[], names: Iterable<string>): Shown<E>[] {
+    const { rows } = this.tree
+    const places = this.#places(directory)
+    const items: Shown<E>[] = []
+    for (const name of names) {
+      const { directories, contents } = this.#named(places, name)
+      if (directories.length > 0) items.push(showDirectory(rows, name, directories))
+      if (contents.length === 0) continue
+      const isBeside = directories.length > 0
+      items.push(
+        showFile(
+          rows,
+          isBeside ? numberedName(name, (other) => this.#isTaken(places, other)) : name,
+          contents,
+        ),
+      )
+    }
+    return items
+  }
+
   /** What stands at a path of shown names. The empty path is the root. */
   at(path: readonly string[]): Shown<E> | undefined {
     let places = this.#places([rootNode])
@@ -40,14 +61,39 @@ export class TreeView<E extends { readonly hash: EntryHash }> {
       name = path[index] ?? ''
       const found = this.#named(places, name)
       if (found.directories.length === 0) {
-        if (index < path.length - 1) return undefined
-        const contents = found.contents.length > 0 ? found.contents : this.#numbered(places, name)
-        return contents.length === 0 ? undefined : showFile(this.tree.rows, name, contents)
+        return index < path.length - 1 ? undefined : this.#file(places, name, found.contents)
       }
       places = this.#inside(places, found.directories)
     }
     const nodes = places.map((place) => place.node)
     return showDirectory(this.tree.rows, name, nodes)
+  }
+
+  /** What stands under a shown name in a directory. */
+  find(directory: readonly NodeId[], name: string): Shown<E> | undefined {
+    const places = this.#places(directory)
+    const { directories, contents } = this.#named(places, name)
+    if (directories.length > 0) return showDirectory(this.tree.rows, name, directories)
+    return this.#file(places, name, contents)
+  }
+
+  /** As what a node is shown, alone or as one with others of its name; undefined if it is not in the view. */
+  of(id: NodeId): Shown<E> | undefined {
+    const node = this.tree.node(id)
+    if (node === undefined || !this.shows(id)) return undefined
+    const names: string[] = []
+    for (let at = node; at.parent !== undefined; at = at.parent) names.push(at.name)
+    const name = names.shift()
+    let places = this.#places([rootNode])
+    if (name === undefined) return showDirectory(this.tree.rows, '', [node])
+    for (let index = names.length - 1; index >= 0; index--) {
+      places = this.#inside(places, this.#named(places, names[index] ?? '').directories)
+    }
+    const { directories, contents } = this.#named(places, name)
+    if (node.kind === 'directory') return showDirectory(this.tree.rows, name, directories)
+    const isNumbered = directories.length > 0
+    const shownName = isNumbered ? numberedName(name, (other) => this.#isTaken(places, other)) : name
+    return showFile(this.tree.rows, shownName, contents)
   }
 
   /** Everything shown below the root, parents first. */
@@ -141,6 +187,11 @@ export class TreeView<E extends { readonly hash: EntryHash }> {
       }
     }
     return splitKinds(found)
+  }
+
+  #file(places: readonly Place[], name: string, own: readonly TreeNode[]): ShownFile<E> | undefined {
+    const contents = own.length > 0 ? own : this.#numbered(places, name)
+    return contents.length === 0 ? undefined : showFile(this.tree.rows, name, contents)
   }
 
   #numbered(places: readonly Place[], name: string): readonly TreeNode[] {

@@ -12,6 +12,7 @@ import { dumpTree } from './digest.ts'
 import { Heads } from './heads.ts'
 import { addChild, isWithin, none, removeChild, TreeNode } from './node.ts'
 import { effect, Rows } from './rows.ts'
+import { Touched } from './touched.ts'
 import { contentState, type ContentState } from './versions.ts'
 import { count, Visibility } from './visibility.ts'
 
@@ -22,6 +23,10 @@ import { count, Visibility } from './visibility.ts'
 export class Tree<E extends { readonly hash: EntryHash }> {
   readonly rows = new Rows<E>()
   readonly visibility: Visibility<E>
+  /** Whether a trash was ever applied: before that, nothing can be hidden. */
+  hadTrash = false
+  /** Nodes whose place, versions or visibility may have changed; with each the directory that it left. */
+  readonly touched = new Touched()
   readonly #heads: Heads<E>
   readonly #root = new TreeNode(rootNode, 'directory')
   /** Those that a rewind took out of the tree stay, without a parent: mostly they come back at once. */
@@ -30,7 +35,7 @@ export class Tree<E extends { readonly hash: EntryHash }> {
   /** `observes`: whether the earlier entry is the later one, or in its causal past. */
   constructor(observes: (later: E, earlier: E) => boolean) {
     this.visibility = new Visibility(this.rows, observes)
-    this.#heads = new Heads(this.rows, observes, (id) => this.node(id))
+    this.#heads = new Heads(this.rows, observes, (id) => this.node(id), this.touched.note)
     this.#nodes.set(rootNode, this.#root)
   }
 
@@ -56,6 +61,7 @@ export class Tree<E extends { readonly hash: EntryHash }> {
   apply(entry: E, operation: Operation | undefined): void {
     const position = this.rows.push(entry, operation)
     if (operation === undefined || operation.type === 'merge' || operation.node === rootNode) return
+    this.touched.note(operation.node)
     const known = this.#nodes.get(operation.node)
     const node = this.#inTree(known)
     switch (operation.type) {
@@ -96,6 +102,7 @@ export class Tree<E extends { readonly hash: EntryHash }> {
       this.apply(entry, undefined)
       return
     }
+    this.touched.note(operation.node)
     const known = this.#nodes.get(operation.node)
     const node = this.#create(this.rows.push(entry, operation), operation, known)
     if (node !== undefined) node.lastTouch = none
@@ -165,6 +172,7 @@ export class Tree<E extends { readonly hash: EntryHash }> {
   }
 
   #place(node: TreeNode, parent: TreeNode, name: string, placement: number): void {
+    if (node.parent !== undefined) this.touched.note(node.parent.id)
     this.visibility.reached(node)
     removeChild(node)
     addChild(parent, node, name)
@@ -181,6 +189,7 @@ export class Tree<E extends { readonly hash: EntryHash }> {
   }
 
   #trash(position: number, entry: E, node: TreeNode): void {
+    this.hadTrash = true
     this.rows.effect[position] = effect.listed
     this.rows.previous[position] = node.lastTrash
     node.lastTrash = position
@@ -209,6 +218,7 @@ export class Tree<E extends { readonly hash: EntryHash }> {
     if (done === effect.nothing || operation === undefined || operation.type === 'merge') return
     const node = this.node(operation.node)
     if (node === undefined) return
+    this.touched.note(node.id)
     const previous = this.rows.previous[position] ?? none
     switch (operation.type) {
       case 'trash':
@@ -236,6 +246,7 @@ export class Tree<E extends { readonly hash: EntryHash }> {
     node.lastTouch = previous
     this.visibility.touched(node)
     if (done !== effect.created) return
+    if (node.parent !== undefined) this.touched.note(node.parent.id)
     removeChild(node)
     node.placement = none
     node.shade = undefined

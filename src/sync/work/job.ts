@@ -128,7 +128,10 @@ export interface PlaceJob {
   }[]
 }
 export interface PlaceResult {
-  /** By piece: `bad` is not what its id says; `wrong` is, and does not open to what the version's author said. */
+  /**
+   * By piece: `bad` is not what its id says; `wrong` is, and does not open to what the version's author said. After a
+   * fault only those before it.
+   */
   readonly states: readonly ('placed' | 'bad' | 'wrong')[]
   readonly fault: DiskFault | undefined
 }
@@ -151,7 +154,8 @@ export interface Target {
 /** Why something was not put in its place: the target or its directory changed meanwhile, so it is scanned first. */
 export type PutOutcome =
   | { readonly state: 'done'; readonly stat: FileStat }
-  | { readonly state: 'target-changed' }
+  /** `rescued`: where bytes of the user are that were displaced in that moment and could not be put back. */
+  | { readonly state: 'target-changed'; readonly rescued?: string }
   | { readonly state: 'wrong-content' }
   | { readonly state: 'failed'; readonly fault: DiskFault }
 
@@ -162,7 +166,10 @@ export interface FinishJob {
   /** BLAKE3 to check for, where reading it once more is worth it. */
   readonly hash: string | undefined
   readonly target: Target
-  /** fsync of the file before the rename; else a later `settle` does it. */
+  /**
+   * Lasting when it is done: fsync of the file and of the directory of kept content before the rename, and of the
+   * target's directory after it. Else a later `settle` does it.
+   */
   readonly isDurable: boolean
 }
 export type FinishResult = PutOutcome

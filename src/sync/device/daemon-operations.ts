@@ -1,0 +1,240 @@
+import { homedir } from 'node:os'
+import { join, relative, sep } from 'node:path'
+import type { Clock } from '../../base/clock.ts'
+import { HarpError } from '../../base/errors.ts'
+import { parseName } from '../config/settings.ts'
+import { deviceIdOf } from '../crypto/identity.ts'
+import type { CryptoSuite } from '../crypto/suite.ts'
+import type { Folder } from '../folder/folder.ts'
+import { toHex } from '../ids.ts'
+import type {
+  AuditInfo,
+  DaemonApi,
+  DeletedInfo,
+  DeviceStatus,
+  FolderInfo,
+  FolderKeysInfo,
+  InviteInfo,
+  ProofInfo,
+  RestoreInfo,
+  TrustInfo,
+  VersionInfo,
+} from './daemon-api.ts'
+import { historyOf } from '../folder/file-history.ts'
+import { FolderAnswers } from './folder-answers.ts'
+import type { FolderRegistry } from './folder-registry.ts'
+import type { Introductions } from './introductions.ts'
+import { findDevice, findFolder } from './name-lookup.ts'
+import type { PeerBook } from './peer-book.ts'
+
+export interface OperationParts {
+  readonly suite: CryptoSuite
+  readonly clock: Clock
+  readonly registry: FolderRegistry
+  readonly peers: PeerBook
+  readonly introductions: Introductions
+  readonly device: { readonly id: string; readonly name: string }
+  readonly listening: () => readonly string[]
+  /** A folder came, went, paused or goes on: links and their streams follow. */
+  readonly foldersChanged: () => void
+}
+
+/** What commands ask of the daemon. */
+export class DaemonOperations implements DaemonApi {
+  readonly #parts: OperationParts
+  readonly #answers: FolderAnswers
+
+  constructor(parts: OperationParts) {
+    this.#parts = parts
+    this.#answers = new FolderAnswers(parts.suite, parts.peers)
+  }
+
+  status(): DeviceStatus {
+    const { device, listening, registry } = this.#parts
+    const folders = registry.all.map((folder) => this.#answers.status(folder))
+    return { device, listening: listening(), folders }
+  }
+
+  async addFolder(request: Parameters<DaemonApi['addFolder']>[0]): Promise<FolderInfo> {
+    const { registry } = this.#parts
+    const { path, name, authority } = request
+    if (authority !== undefined && authority !== 'self') this.#requireSelf(authority)
+    const mode = authority === undefined ? 'peer' : 'server_authoritative'
+    return this.#started(await registry.add(path, name, mode))
+  }
+
+  folders(): readonly FolderInfo[] {
+    return this.#parts.registry.all.map((folder) => this.#answers.info(folder))
+  }
+
+  async pause(request: { folder: string }): Promise<FolderInfo> {
+    const folder = this.#folder(request.folder)
+    await folder.pause()
+    this.#parts.registry.save()
+    return this.#answers.info(folder)
+  }
+
+  async resume(request: { folder: string; acceptDeletions?: boolean | undefined }): Promise<FolderInfo> {
+    const folder = this.#folder(request.folder)
+    folder.resume(request.acceptDeletions === true)
+    this.#parts.registry.save()
+    this.#parts.foldersChanged()
+    return this.#answers.info(folder)
+  }
+
+  async remove(request: { folder: string }): Promise<FolderInfo> {
+    const folder = this.#folder(request.folder)
+    const info = this.#answers.info(folder)
+    await this.#parts.registry.remove(folder)
+    this.#parts.introductions.forget(folder.id)
+    this.#parts.foldersChanged()
+    return info
+  }
+
+  async invite(request: Parameters<DaemonApi['invite']>[0]): Promise<InviteInfo> {
+    const { introductions } = this.#parts
+    return introductions.invite(this.#folder(request.folder), request.role, request.expiresMs)
+  }
+
+  async join(request: { code: string; path?: string | undefined }): Promise<FolderInfo> {
+    const { introductions, registry } = this.#parts
+    const folder = await introductions.join(request.code, (folderId, name) => {
+      const safe = parseName(name.replaceAll(/[/\\]/g, '-')) ?? 'folder'
+      const path = request.path ?? join(homedir(), safe)
+      registry.requireJoinable(folderId, path)
+      return { path, name: safe }
+    })
+    return this.#started(folder)
+  }
+
+  async log(request: { path: string }): Promise<readonly VersionInfo[]> {
+    const { folder, names } = this.#place(request.path)
+    const versions = this.#answers.versions(folder, names)
+    if (versions !== undefined) return versions
+    throw new HarpError('SYNC_NO_HISTORY', `nothing is known of ${request.path}`, {
+      fix: 'a directory has no versions; see harp deleted for what was there',
+    })
+  }
+
+  async restore(request: Parameters<DaemonApi['restore']>[0]): Promise<RestoreInfo> {
+    const { path, version, to } = request
+    const { folder, names } = this.#place(path)
+    const restoring = folder.restoring()
+    if (to !== undefined) {
+      const { size, version: hash } = await restoring.toFile(names, version, to)
+      return { path: to, version: hash, size }
+    }
+    this.#requireWriter(folder)
+    await folder.content?.scanNow('everything')
+    const restored = await restoring.inPlace(names, version)
+    return { path, version: restored.version, size: restored.size }
+  }
+
+  async deleted(request: { folder: string }): Promise<readonly DeletedInfo[]> {
+    const deleted = [...this.#answers.deleted(this.#folder(request.folder))]
+    return deleted.sort((left, right) => right.time.localeCompare(left.time))
+  }
+
+  async proof(request: { path: string; reveal?: boolean | undefined }): Promise<ProofInfo> {
+    const { folder, names } = this.#place(request.path)
+    const history = historyOf(folder.replica, names)
+    if (history === undefined) {
+      throw new HarpError('SYNC_NO_HISTORY', `nothing is known of ${request.path}`, { fix: 'name a file' })
+    }
+    const { replica } = folder
+    const final = replica.statements.last
+    const reveal = request.reveal === true ? ('all' as const) : ('none' as const)
+    const proof = replica.proveHistory({ nodes: history.nodes, reveal }, this.#parts.clock.wall())
+    const issuer = final?.signed.statement.issuer ?? replica.deviceId
+    return {
+      folder: folder.id,
+      issuer: this.#answers.deviceText(issuer),
+      proof: Buffer.from(proof).toString('base64'),
+    }
+  }
+
+  async audit(request: Parameters<DaemonApi['audit']>[0]): Promise<readonly AuditInfo[]> {
+    const { folder: text, repair } = request
+    const folders = text === undefined ? this.#parts.registry.all : [this.#folder(text)]
+    const audits: AuditInfo[] = []
+    for (const folder of folders) {
+      audits.push({ folder: folder.id, name: folder.name, ...(await folder.audit(repair === true)) })
+    }
+    return audits
+  }
+
+  async trust(request: { folder: string }): Promise<TrustInfo> {
+    const folder = this.#folder(request.folder)
+    const { replica } = folder
+    const members = replica.log.membership.members(replica.log.heads())
+    const authority = replica.log.genesis?.authority
+    const authorityId =
+      authority === undefined ? undefined : deviceIdOf(this.#parts.suite, authority.signingKey)
+    return {
+      folder: folder.id,
+      name: folder.name,
+      devices: members.map(({ deviceId }) => ({
+        id: this.#answers.deviceText(deviceId),
+        name: this.#answers.nameOf(deviceId),
+      })),
+      authority: authorityId === undefined ? null : this.#answers.deviceText(authorityId),
+    }
+  }
+
+  async folderKeys(): Promise<readonly FolderKeysInfo[]> {
+    return this.#parts.registry.all.map(({ id, name, replica }) => ({
+      folder: id,
+      name,
+      keys: replica.epochKeys().map(({ epoch, key }) => ({ epoch, key: toHex(key) })),
+    }))
+  }
+
+  #started(folder: Folder): FolderInfo {
+    folder.start()
+    this.#parts.foldersChanged()
+    return this.#answers.info(folder)
+  }
+
+  #folder(text: string): Folder {
+    const { registry } = this.#parts
+    const { id } = findFolder(
+      registry.all.map(({ id: folderId, name, root }) => ({ id: folderId, name, path: root })),
+      text,
+    )
+    const folder = registry.get(id)
+    if (folder === undefined) throw new RangeError('a folder that is not there was found')
+    return folder
+  }
+
+  /** The folder that a path is in, and its names within. */
+  #place(path: string): { folder: Folder; names: string[] } {
+    for (const folder of this.#parts.registry.all) {
+      const inside = relative(folder.root, path)
+      if (inside === '' || inside.startsWith('..') || inside.startsWith(sep)) continue
+      return { folder, names: inside.split(sep).map((name) => name.normalize('NFC')) }
+    }
+    throw new HarpError('SYNC_FOLDER_UNKNOWN', `${path} is in no folder of this device`, {
+      fix: 'harp folder list shows the folders',
+    })
+  }
+
+  #requireSelf(authority: string): void {
+    const { suite, peers, device } = this.#parts
+    const found = findDevice(suite, [...peers.all, { id: peers.ownId, name: device.name }], authority)
+    if (found.id === peers.ownId) return
+    throw new HarpError('SYNC_AUTHORITY', `${found.name} cannot be made the authority from here`, {
+      fix: 'begin the folder on that device with --authority self, and invite this one',
+    })
+  }
+
+  #requireWriter(folder: Folder): void {
+    if (folder.role === 'write' || folder.role === 'admin') return
+    throw new HarpError(
+      'SYNC_NOT_ALLOWED',
+      `the role of this device in the folder is ${folder.role ?? 'none'}`,
+      {
+        fix: 'use --to to get the content, or ask an admin for the role write',
+      },
+    )
+  }
+}

@@ -1,0 +1,105 @@
+import { deviceText } from '../format/device-text.ts'
+import type { CryptoSuite } from '../crypto/suite.ts'
+import type { Folder } from '../folder/folder.ts'
+import { historyOf } from '../folder/file-history.ts'
+import type { DeviceId } from '../ids.ts'
+import type { LogEntry } from '../log/log-entry.ts'
+import type { Hidden } from '../tree/trash-list.ts'
+import type { DeletedInfo, FolderInfo, FolderStatus, PeerStatus, VersionInfo } from './daemon-api.ts'
+
+/** Names of devices as this one knows them. */
+export interface DeviceNames {
+  nameOf(device: DeviceId): string | undefined
+  addressesOf(device: DeviceId): readonly string[]
+}
+
+/** From folders as they are to what commands show of them. */
+export class FolderAnswers {
+  readonly #suite: CryptoSuite
+  readonly #names: DeviceNames
+
+  constructor(suite: CryptoSuite, names: DeviceNames) {
+    this.#suite = suite
+    this.#names = names
+  }
+
+  info(folder: Folder): FolderInfo {
+    const { id, name, root, role, state } = folder
+    return { id, name, path: root, role: role ?? null, state }
+  }
+
+  status(folder: Folder): FolderStatus {
+    const { files, bytes } = folder.items.totals()
+    const need = folder.need()
+    const rate = Math.round(folder.fetcher.stats().bytesPerSecond)
+    const eta = need.bytes > 0 && rate > 0 ? Math.ceil(need.bytes / rate) : null
+    return {
+      ...this.info(folder),
+      files,
+      bytes,
+      needFiles: need.files,
+      needBytes: need.bytes,
+      rate,
+      etaSeconds: need.files === 0 ? 0 : eta,
+      activity: folder.activity,
+      errors: folder.problems,
+      peers: folder.peers.members().map((device) => this.#peer(folder, device)),
+    }
+  }
+
+  versions(folder: Folder, path: readonly string[]): readonly VersionInfo[] | undefined {
+    const history = historyOf(folder.replica, path)
+    return history?.versions.map((version) => ({
+      version: version.version,
+      device: this.deviceText(version.device),
+      deviceName: this.nameOf(version.device),
+      time: new Date(version.timeMs).toISOString(),
+      size: version.size,
+      concurrent: version.concurrent,
+      current: version.current && !history.isDeleted,
+      final: version.final,
+      deleted: history.isDeleted,
+    }))
+  }
+
+  deleted(folder: Folder): readonly DeletedInfo[] {
+    const { replica } = folder
+    return replica.view.trashed().map((hidden) => this.#deleted(folder, hidden))
+  }
+
+  deviceText(device: DeviceId): string {
+    return deviceText(this.#suite, device)
+  }
+
+  nameOf(device: DeviceId): string {
+    return this.#names.nameOf(device) ?? this.deviceText(device).slice(0, 7)
+  }
+
+  #deleted(folder: Folder, { path, kind, trashes, node }: Hidden<LogEntry>): DeletedInfo {
+    const trash = trashes[0]
+    const last = kind === 'content' ? folder.replica.tree.contentState(node)?.versions.at(-1) : undefined
+    const device = trash?.deviceId ?? folder.replica.deviceId
+    const type = last?.operation.type
+    return {
+      path: path.join('/'),
+      kind: type === undefined ? 'directory' : type === 'put' ? 'file' : 'symlink',
+      device: this.deviceText(device),
+      deviceName: this.nameOf(device),
+      time: new Date(trash?.hlc.ms ?? 0).toISOString(),
+      version: last?.entry.hash ?? null,
+      size: last?.operation.type === 'put' ? last.operation.content.size : 0,
+    }
+  }
+
+  #peer(folder: Folder, device: DeviceId): PeerStatus {
+    const link = folder.peers.linkOf(device)
+    const [known] = this.#names.addressesOf(device)
+    return {
+      id: this.deviceText(device),
+      name: this.nameOf(device),
+      connected: link !== undefined,
+      address: link?.address ?? known ?? null,
+      path: link === undefined ? null : 'direct',
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { HarpError } from '../../base/errors.ts'
+import { parseName } from '../config/settings.ts'
+import { privatePaths } from '../disk/private-directory.ts'
+import { Folder, type FolderOptions } from '../folder/folder.ts'
+import type { DeviceId, FolderId } from '../ids.ts'
+import { makePrivateDirectory, requireFreeDirectory } from './folder-place.ts'
+import type { FolderRecord } from './home-records.ts'
+import type { DeviceHome } from './home.ts'
+
+/** What all folders of a device share; the rest of a folder's options is its own. */
+export type SharedOptions = Omit<FolderOptions, 'directory' | 'root' | 'name' | 'isPaused'>
+
+/** The folders of this device: opened, begun, joined, removed; and written down in the home. */
+export class FolderRegistry {
+  readonly #home: DeviceHome
+  readonly #shared: SharedOptions
+  readonly #folders = new Map<FolderId, Folder>()
+  /** Those that could not be opened: they stay written down. */
+  readonly #failed = new Map<FolderId, FolderRecord>()
+
+  constructor(home: DeviceHome, shared: SharedOptions) {
+    this.#home = home
+    this.#shared = shared
+  }
+
+  get all(): readonly Folder[] {
+    return [...this.#folders.values()]
+  }
+
+  get(id: FolderId): Folder | undefined {
+    return this.#folders.get(id)
+  }
+
+  /** Everything that the home knows. One folder that cannot be opened does not keep the others from it. */
+  openAll(onFailed: (record: FolderRecord, error: unknown) => void): void {
+    for (const record of this.#home.folders()) {
+      try {
+        this.#folders.set(record.id, Folder.open(this.#options(record), record.id))
+      } catch (error) {
+        this.#failed.set(record.id, record)
+        onFailed(record, error)
+      }
+    }
+  }
+
+  /** Begins a folder with what is in a directory. Its stores get their place once its id is known. */
+  async add(path: string, name: string | undefined, mode: 'peer' | 'server_authoritative'): Promise<Folder> {
+    const chosen = this.#newName(name ?? parseName(basename(path)) ?? 'folder', name !== undefined)
+    requireFreeDirectory(path, this.#paths())
+    const directory = join(this.#home.path, 'folders', `new-${process.pid}-${performance.now()}`)
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    try {
+      const own = { directory, root: path, name: chosen, isPaused: true }
+      const founded = Folder.found({ ...this.#shared, ...own, isRestored: false }, mode)
+      const { id } = founded
+      await founded.stop()
+      makePrivateDirectory(path, id)
+      renameSync(directory, this.#home.folderPlace(id))
+      return this.#open({ id, name: chosen, path, paused: false })
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  }
+
+  /** Takes part in a folder that another device has. */
+  join(folderId: FolderId, inviter: DeviceId, place: { path: string; name: string }): Folder {
+    const record = { id: folderId, name: this.#newName(place.name, false), path: place.path, paused: false }
+    this.requireJoinable(folderId, place.path)
+    makePrivateDirectory(place.path, folderId)
+    const folder = Folder.join({ ...this.#options(record), isRestored: false }, folderId, inviter)
+    this.#folders.set(folderId, folder)
+    this.save()
+    return folder
+  }
+
+  /** Throws before the invitation is used up. */
+  requireJoinable(folderId: FolderId, path: string): void {
+    const known = this.#folders.get(folderId)
+    if (known !== undefined || this.#failed.has(folderId)) {
+      throw new HarpError(
+        'SYNC_FOLDER_KNOWN',
+        `this device has that folder already, at ${known?.root ?? '?'}`,
+        {
+          fix: 'use it there, or remove it first',
+        },
+      )
+    }
+    requireFreeDirectory(path, this.#paths(), folderId)
+  }
+
+  /** The files stay, and so does what the private directory keeps of old versions. */
+  async remove(folder: Folder): Promise<void> {
+    this.#folders.delete(folder.id)
+    this.save()
+    await folder.stop()
+    rmSync(this.#home.folderPlace(folder.id), { recursive: true, force: true })
+    rmSync(join(folder.root, privatePaths.marker), { force: true })
+  }
+
+  save(): void {
+    const open = this.all.map(({ id, name, root, isPaused }) => ({ id, name, path: root, paused: isPaused }))
+    this.#home.saveFolders([...open, ...this.#failed.values()])
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.allSettled(this.all.map((folder) => folder.stop()))
+  }
+
+  #open(record: FolderRecord): Folder {
+    const folder = Folder.open(this.#options(record), record.id)
+    this.#folders.set(record.id, folder)
+    this.save()
+    return folder
+  }
+
+  #options({ id, name, path, paused }: FolderRecord): FolderOptions {
+    return { ...this.#shared, directory: this.#home.folderDirectory(id), root: path, name, isPaused: paused }
+  }
+
+  #paths(): string[] {
+    return [...this.all.map(({ root }) => root), ...[...this.#failed.values()].map(({ path }) => path)]
+  }
+
+  /** A name that somebody asked for must be free; one that was found gets a number. */
+  #newName(name: string, isAskedFor: boolean): string {
+    const taken = new Set([...this.all, ...this.#failed.values()].map((folder) => folder.name))
+    if (!taken.has(name)) return name
+    if (isAskedFor) {
+      throw new HarpError('SYNC_FOLDER_NAME', `there is a folder "${name}" here already`, {
+        fix: 'choose another --name',
+      })
+    }
+    let number = 2
+    while (taken.has(`${name} ${number}`)) number++
+    return `${name} ${number}`
+  }
+}

@@ -1,0 +1,467 @@
+import { join } from 'node:path'
+import type { Clock } from '../../base/clock.ts'
+import { errorMessage, HarpError } from '../../base/errors.ts'
+import type { Logger } from '../../base/logger.ts'
+import type { ChunkStore } from '../chunks/chunk-store.ts'
+import { contentKeysOf } from '../content/content-keys.ts'
+import type { ContentKeys } from '../content/content.ts'
+import type { CryptoSuite, RandomBytes } from '../crypto/suite.ts'
+import type { FolderStateName } from '../device/daemon-api.ts'
+import { fingerprintOf, type FileSystem } from '../disk/file-system.ts'
+import { LocalNames, probeDisk } from '../disk/local-names.ts'
+import { privatePaths } from '../disk/private-directory.ts'
+import type { ChunkerParameters } from '../format/membership.ts'
+import type { NodeId } from '../ids.ts'
+import { rootItem, type ItemStore } from '../items/item.ts'
+import { DownSync } from '../plan/down-sync.ts'
+import type { FolderProblem, WantedContent } from '../plan/wanted.ts'
+import type { Replica } from '../replica/replica.ts'
+import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
+import type { LogStore } from '../store/log-store.ts'
+import { UpSync, type ScanReport } from '../up/up-sync.ts'
+import { FolderWatcher } from '../up/watcher.ts'
+import type { WorkPool } from '../work/job.ts'
+import { auditFolder, type AuditReport } from './audit.ts'
+import { DiskLock } from './disk-lock.ts'
+import { Downloads } from './downloads.ts'
+import { Placing } from './placing.ts'
+import { Problems } from './problems.ts'
+import { Restoring } from './restoring.ts'
+import { Retention } from './retention.ts'
+import { Settling } from './settling.ts'
+import { ShownTotals } from './shown-totals.ts'
+import { removeTemporaries } from './temporaries.ts'
+import { VersionBook } from './version-book.ts'
+import type { KeepPolicy } from './version-source.ts'
+
+export interface ContentSideParts {
+  readonly root: string
+  readonly replica: Replica
+  readonly items: ItemStore
+  readonly chunks: ChunkStore
+  readonly fetcher: ChunkFetcher
+  readonly pool: WorkPool
+  readonly fs: FileSystem
+  readonly suite: CryptoSuite
+  readonly random: RandomBytes
+  readonly clock: Clock
+  readonly log: Logger
+  readonly keep: KeepPolicy
+  readonly rescanMs: number
+  readonly chunker: ChunkerParameters
+  readonly firstEpochKey: Uint8Array
+  /** This device has written to the log. */
+  readonly announce: () => void
+  /** A store has failed: nothing goes on. */
+  readonly onFault: (error: unknown) => void
+}
+
+/** Wanted versions that are on their way at a time; the plan goes on when there is room for more. */
+const downloadsAtOnce = 4_096
+const againMs = 1_000
+const blockedCheckMs = 5_000
+const firstRetentionMs = 10 * 60_000
+const retentionMs = 60 * 60_000
+
+/**
+ * The user's files and the log, kept in agreement: scans what the watcher marks and writes it to the log, plans what the
+ * log shows and carries it out. One turn after the other; each looks anew at what is there, no queue is believed.
+ */
+export class ContentSide {
+  readonly versions: VersionBook
+  readonly downloads: Downloads
+  readonly lock = new DiskLock()
+  readonly #parts: ContentSideParts
+  readonly #keys: ContentKeys
+  readonly #up: UpSync
+  readonly #down: DownSync
+  readonly #watcher: FolderWatcher
+  readonly #problems = new Problems()
+  readonly #settling: Settling
+  readonly #stopping = new AbortController()
+  readonly #shown: ShownTotals
+  readonly #retention: Retention
+  #nextRetention: number
+  #isTidied = false
+  #dirty: Set<number> | 'everything' = 'everything'
+  /** Looked at again after a while: files that were changing. */
+  #again = new Set<number>()
+  #againAt = Number.POSITIVE_INFINITY
+  #touched: Set<NodeId> | 'everything' = 'everything'
+  #isPlanned = false
+  #acceptsDeletions = false
+  #blocked: FolderProblem | undefined
+  #blockedAt = 0
+  #nextRescan = 0
+  #turn: Promise<void> | undefined
+  #scanning = false
+  #progress = { scanned: 0, hashed: 0, hashedBytes: 0 }
+
+  constructor(parts: ContentSideParts) {
+    const { root, replica, items, chunks, fetcher, pool, fs, clock, keep, suite, firstEpochKey } = parts
+    this.#parts = parts
+    const keys = contentKeysOf(suite, replica.folderId, firstEpochKey)
+    this.#keys = keys
+    const { lock } = this
+    this.#prepareRoot()
+    const names = this.#probeNames()
+    this.versions = new VersionBook({ replica, chunks, keys, fs, maximum: parts.chunker.maximum })
+    const placing = new Placing({
+      root,
+      items,
+      chunks,
+      versions: this.versions,
+      keep,
+      keys,
+      isCurrent: (wanted) => this.#isCurrent(wanted),
+    })
+    this.downloads = new Downloads({
+      root,
+      items,
+      chunks,
+      fs,
+      pool,
+      fetcher,
+      versions: this.versions,
+      placing,
+      lock,
+      clock,
+      onDirty: (directories) => this.scanSoon(directories),
+      onStale: () => this.#planAgain(),
+      onProblem: (problem) => this.#problems.add('download', problem),
+      onProgress: () => this.#wake(),
+    })
+    this.#up = new UpSync({
+      ...parts,
+      keys,
+      names,
+      announce: () => {
+        parts.announce()
+        this.logChanged()
+      },
+      report: (progress) => {
+        this.#progress = progress
+      },
+      // Before a directory is listed, or what changes between is missed.
+      visit: (item, path) => this.#watcher.add(item, path),
+    })
+    this.#down = new DownSync({
+      root,
+      view: () => replica.view,
+      items,
+      chunks,
+      versions: this.versions,
+      fs,
+      names,
+      keep,
+      isIgnored: (path, isDirectory) => this.#up.isIgnored(path, isDirectory),
+    })
+    this.#shown = new ShownTotals(replica, clock)
+    this.#retention = new Retention({ root, replica, chunks, versions: this.versions, fs, clock })
+    this.#nextRetention = clock.monotonic() + firstRetentionMs
+    this.#settling = new Settling({ root, items, pool, clock, lock })
+    this.#watcher = new FolderWatcher({
+      root,
+      items,
+      clock,
+      onDirty: (directories) => this.scanSoon(directories),
+      onProblem: (problem) => this.#problems.set('watcher', problem === undefined ? [] : [problem]),
+    })
+  }
+
+  get state(): FolderStateName {
+    if (this.#blocked !== undefined) return 'blocked'
+    if (this.#scanning || this.#dirty === 'everything' || this.#dirty.size > 0) return 'scanning'
+    if (this.#turn !== undefined || !this.#isPlanned || this.downloads.files > 0) return 'syncing'
+    return this.#againAt === Number.POSITIVE_INFINITY ? 'idle' : 'scanning'
+  }
+
+  /** What is going on, in a few words. */
+  get activity(): string {
+    if (this.#blocked !== undefined) return this.#blocked.message
+    const { scanned, hashed } = this.#progress
+    if (this.#scanning) return hashed > 0 ? `reading ${hashed} changed files` : `looking at ${scanned} files`
+    const { files } = this.downloads
+    if (files === 0) return ''
+    const { wantedIds, missingIds } = this.#parts.fetcher.stats()
+    const isMissing = wantedIds > 0 && missingIds === wantedIds
+    return isMissing ? `${files} files are on no connected device` : `fetching ${files} files`
+  }
+
+  /** Of the log and not on this disk; while a plan goes on, what the view shows besides what the disk has. */
+  need(): { readonly files: number; readonly bytes: number } {
+    const { files, bytes } = this.downloads
+    if (this.#isPlanned) return { files, bytes }
+    const shown = this.#shown.count()
+    const here = this.#parts.items.totals()
+    return { files: Math.max(files, shown.files - here.files), bytes: Math.max(bytes, shown.bytes - here.bytes) }
+  }
+
+  get problems(): readonly FolderProblem[] {
+    return this.#blocked === undefined ? this.#problems.all : [this.#blocked, ...this.#problems.all]
+  }
+
+  start(): void {
+    const { fs, root } = this.#parts
+    removeTemporaries(fs, root, (name) => name.startsWith('restore-'))
+    this.#watcher.start()
+    this.#wake()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#watcher.stop()
+    await this.downloads.stop()
+    await this.#turn
+    await this.lock.run(() => undefined)
+  }
+
+  scanSoon(directories: Iterable<number> | 'everything'): void {
+    if (directories === 'everything' || this.#dirty === 'everything') this.#dirty = 'everything'
+    else for (const directory of directories) this.#dirty.add(directory)
+    this.#wake()
+  }
+
+  /** The log shows something else now. */
+  logChanged(): void {
+    this.#wake()
+  }
+
+  /** A device came that may have what was not to be had. */
+  retry(): void {
+    this.downloads.retry()
+  }
+
+  unblock(acceptDeletions: boolean): void {
+    this.#blocked = undefined
+    this.#acceptsDeletions = acceptDeletions
+    this.scanSoon('everything')
+  }
+
+  tick(): void {
+    const now = this.#parts.clock.monotonic()
+    if (this.#blocked !== undefined) {
+      if (this.#blocked.code === 'FOLDER_DISK_MISSING' && now - this.#blockedAt > blockedCheckMs) {
+        this.#blocked = undefined
+        this.scanSoon('everything')
+      }
+      return
+    }
+    if (now >= this.#againAt) {
+      this.#againAt = Number.POSITIVE_INFINITY
+      const again = this.#again
+      this.#again = new Set()
+      this.scanSoon(again)
+    }
+    if (this.#nextRescan > 0 && now >= this.#nextRescan) this.scanSoon('everything')
+    this.downloads.tick()
+    this.#watcher.tick()
+    if (this.state === 'idle') this.#guard(this.#whenIdle())
+  }
+
+  async #whenIdle(): Promise<void> {
+    const { clock, keep, log, fs, root } = this.#parts
+    if (!this.#isTidied) removeTemporaries(fs, root, (name) => /^[0-9a-f]{64}$/.test(name))
+    this.#isTidied = true
+    await this.#settling.tick()
+    if (keep !== 'staggered' || clock.monotonic() < this.#nextRetention) return
+    this.#nextRetention = clock.monotonic() + retentionMs
+    const freed = await this.#retention.run(() => this.state !== 'idle' || this.#stopping.signal.aborted)
+    if (freed > 0) log.info({ freed }, 'content of old versions dropped')
+  }
+
+  /** Waits until what is marked has been scanned and written to the log. */
+  async scanNow(directories: Iterable<number> | 'everything'): Promise<void> {
+    this.scanSoon(directories)
+    while (this.#turn !== undefined && this.#blocked === undefined) await this.#turn
+  }
+
+  restoring(): Restoring {
+    const { root, replica, pool, chunks, fs, fetcher, clock, announce } = this.#parts
+    return new Restoring({
+      root,
+      replica,
+      pool,
+      chunks,
+      fs,
+      fetcher,
+      keys: this.#keys,
+      versions: this.versions,
+      now: () => clock.wall(),
+      announce: () => {
+        announce()
+        this.logChanged()
+      },
+    })
+  }
+
+  /** After what is marked has been scanned, so that local edits are not taken for damage. */
+  async audit(store: LogStore, repair: boolean): Promise<AuditReport> {
+    await this.scanNow('everything')
+    const { root, replica, items, chunks, pool, chunker } = this.#parts
+    const parts = { root, replica, items, chunks, pool, chunker, store, keys: this.#keys, lock: this.lock }
+    const actions = {
+      refetch: (item: number) => this.refetch(item),
+      rescan: (directory: number) => this.scanSoon([directory]),
+    }
+    return auditFolder({ ...parts, ...actions }, repair)
+  }
+
+  #wake(): void {
+    if (this.#turn !== undefined || this.#stopping.signal.aborted) return
+    if (!this.#hasWork()) return
+    const turn = this.#work().finally(() => {
+      if (this.#turn === turn) this.#turn = undefined
+      this.#wake()
+    })
+    this.#turn = turn
+    this.#guard(turn)
+  }
+
+  #guard(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      this.#stopping.abort()
+      this.#watcher.stop()
+      this.#parts.onFault(error)
+    })
+  }
+
+  #hasWork(): boolean {
+    if (this.#blocked !== undefined) return false
+    this.#takeTouched()
+    if (this.#dirty === 'everything' || this.#dirty.size > 0) return true
+    if (this.downloads.files >= downloadsAtOnce) return false
+    return !this.#isPlanned || this.#touched === 'everything' || this.#touched.size > 0
+  }
+
+  async #work(): Promise<void> {
+    while (this.#hasWork() && !this.#stopping.signal.aborted) {
+      if (this.#dirty === 'everything' || this.#dirty.size > 0) await this.lock.run(() => this.#scan())
+      else await this.lock.run(() => this.#plan())
+      // Links and commands have their turn between two steps.
+      await new Promise(setImmediate)
+    }
+  }
+
+  async #scan(): Promise<void> {
+    const what = this.#dirty
+    this.#dirty = new Set()
+    if (what === 'everything') this.#prepareRoot()
+    this.#scanning = true
+    this.#progress = { scanned: 0, hashed: 0, hashedBytes: 0 }
+    const { clock, rescanMs, log } = this.#parts
+    let report: ScanReport
+    try {
+      const signal = this.#stopping.signal
+      report = await this.#up.scan(what, { acceptDeletions: this.#acceptsDeletions, signal })
+    } catch (error) {
+      if (error instanceof HarpError || this.#stopping.signal.aborted) throw error
+      throw new HarpError('FOLDER_FAULT', `the scan failed: ${errorMessage(error)}`, { cause: error })
+    } finally {
+      this.#scanning = false
+    }
+    if (what === 'everything') {
+      this.#acceptsDeletions = false
+      this.#nextRescan = clock.monotonic() + rescanMs * (0.75 + Math.random() / 2)
+    }
+    this.#problems.replace('scan', report.problems, what)
+    if (report.blocked !== undefined) this.#block(report.blocked)
+    for (const item of report.damaged) this.refetch(item)
+    if (report.again.size > 0) {
+      for (const directory of report.again) this.#again.add(directory)
+      this.#againAt = Math.min(this.#againAt, clock.monotonic() + againMs)
+    }
+    if (report.changed > 0) log.debug({ changed: report.changed }, 'local changes')
+    this.#noteTouched(report.stale)
+    this.#watcher.sync()
+  }
+
+  async #plan(): Promise<void> {
+    const { replica, items, clock, pool } = this.#parts
+    const what = this.#touched
+    this.#touched = new Set()
+    replica.commit()
+    const report = this.#down.reconcile(what)
+    // Items that say a thing was moved must not outlive the move, or a scan after a loss of power would take it for undone.
+    if (report.changedDirectories.size > 0) {
+      await pool.run('settle', { files: [], directories: [...report.changedDirectories] })
+    }
+    items.commit()
+    for (const wanted of report.wanted) this.downloads.offer(wanted)
+    this.#isPlanned = report.done
+    this.#problems.replace('plan', report.problems, what)
+    if (report.appeared.length > 0) this.#watcher.sync(report.appeared)
+    if (report.dirty.size > 0) {
+      for (const directory of report.dirty) this.#again.add(directory)
+      this.#againAt = Math.min(this.#againAt, clock.monotonic() + 100)
+      this.#planAgain()
+    }
+  }
+
+  /** What the log or the disk did meanwhile made a part of the plan useless. */
+  #planAgain(): void {
+    this.#touched = 'everything'
+    this.#wake()
+  }
+
+  #takeTouched(): void {
+    this.#noteTouched(this.#parts.replica.takeTouched())
+  }
+
+  #noteTouched(touched: ReadonlySet<NodeId> | 'everything'): void {
+    if (touched === 'everything' || this.#touched === 'everything') this.#touched = 'everything'
+    else for (const node of touched) this.#touched.add(node)
+  }
+
+  #block(blocked: NonNullable<ScanReport['blocked']>): void {
+    const fix =
+      blocked.code === 'FOLDER_DISK_MISSING'
+        ? 'mount the disk, or restore the directory; syncing goes on by itself'
+        : 'if this is meant: harp folder resume --accept-deletions; else bring the files back and resume'
+    this.#blocked = { code: blocked.code, path: '', message: blocked.message, fix }
+    this.#blockedAt = this.#parts.clock.monotonic()
+  }
+
+  /** Its content is not what was put there: fetched again, and what is there is replaced. */
+  refetch(id: number): void {
+    const { items, chunks } = this.#parts
+    items.update(id, { version: undefined })
+    chunks.removeFile(id)
+    items.commit()
+    this.#planAgain()
+  }
+
+  #isCurrent({ parent, logName, version }: WantedContent): boolean {
+    const { items, replica } = this.#parts
+    const path = [logName]
+    for (let id = parent; id !== rootItem; ) {
+      const item = items.get(id)
+      if (item === undefined) return false
+      path.unshift(item.logName)
+      id = item.parent
+    }
+    const shown = replica.view.at(path)
+    return shown !== undefined && shown.kind !== 'directory' && shown.current.entry.hash === version
+  }
+
+  /**
+   * The root's own item says which directory it is, so that nothing is ever written through a link in its place. Where
+   * the marker is missing the folder's disk is not there, and nothing is made.
+   */
+  #prepareRoot(): void {
+    const { fs, root, items } = this.#parts
+    const stat = fs.stat(root)
+    if (stat?.kind !== 'directory' || fs.stat(join(root, privatePaths.marker)) === undefined) return
+    items.update(rootItem, { print: fingerprintOf(stat) })
+    for (const directory of [privatePaths.temporary, privatePaths.kept]) {
+      if (fs.stat(join(root, directory)) === undefined) fs.makeDirectory(join(root, directory))
+    }
+  }
+
+  #probeNames(): LocalNames {
+    const { fs, root } = this.#parts
+    const probed = join(root, privatePaths.temporary)
+    const usual = { isCaseSensitive: true, forms: 'exact', isReserving: false } as const
+    return new LocalNames(fs.stat(probed)?.kind === 'directory' ? probeDisk(fs, probed) : usual)
+  }
+}

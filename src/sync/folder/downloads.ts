@@ -1,0 +1,222 @@
+import type { Clock } from '../../base/clock.ts'
+import type { ChunkStore } from '../chunks/chunk-store.ts'
+import type { FileSystem } from '../disk/file-system.ts'
+import type { ItemStore } from '../items/item.ts'
+import type { FolderProblem, WantedContent } from '../plan/wanted.ts'
+import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
+import type { PutOutcome, WorkPool } from '../work/job.ts'
+import type { DiskLock } from './disk-lock.ts'
+import { newDownload, placeKey, smallFileBytes, type Download } from './download.ts'
+import { LargeDownloads } from './large-downloads.ts'
+import type { Placement, Placing } from './placing.ts'
+import { SmallDownloads } from './small-downloads.ts'
+import type { VersionBook } from './version-book.ts'
+
+export interface DownloadParts {
+  readonly root: string
+  readonly items: ItemStore
+  readonly chunks: ChunkStore
+  readonly fs: FileSystem
+  readonly pool: WorkPool
+  readonly fetcher: ChunkFetcher
+  readonly versions: VersionBook
+  readonly placing: Placing
+  readonly lock: DiskLock
+  readonly clock: Clock
+  /** The disk is not what the items say: scan these directories, then plan again. */
+  readonly onDirty: (directories: Iterable<number>) => void
+  /** The log or the items have moved on. */
+  readonly onStale: () => void
+  readonly onProblem: (problem: FolderProblem) => void
+  /** Something is in its place now, or a place has become free. */
+  readonly onProgress: () => void
+}
+
+const firstRetryMs = 5_000
+const spareBytes = 64 * 1024 * 1024
+
+/** Wanted versions, from the plan until they are in place. */
+export class Downloads {
+  readonly #parts: DownloadParts
+  readonly #byPlace = new Map<string, Download>()
+  readonly #small: SmallDownloads
+  readonly #large: LargeDownloads
+  #bytes = 0
+  #presentBytes = 0
+  #isStopped = false
+
+  constructor(parts: DownloadParts) {
+    this.#parts = parts
+    const owner = {
+      placed: (placement: Placement, outcome: PutOutcome) => this.#placed(placement, outcome),
+      drop: (download: Download) => this.#stale(download),
+      fail: (download: Download, code: string, message: string) => this.#fail(download, code, message),
+      arrived: (bytes: number) => {
+        this.#presentBytes += bytes
+      },
+    }
+    this.#small = new SmallDownloads(parts, owner)
+    this.#large = new LargeDownloads(parts, owner)
+  }
+
+  get files(): number {
+    return this.#byPlace.size
+  }
+
+  /** Bytes that are still to come. */
+  get bytes(): number {
+    return Math.max(0, this.#bytes - this.#presentBytes)
+  }
+
+  /** Those that nobody connected can give, or that something stands in the way of. */
+  get failed(): number {
+    let count = 0
+    for (const { state } of this.#byPlace.values()) if (state === 'failed') count++
+    return count
+  }
+
+  offer(wanted: WantedContent): void {
+    if (this.#isStopped) return
+    const key = placeKey(wanted)
+    const before = this.#byPlace.get(key)
+    if (before !== undefined) {
+      const isSame = before.wanted.version === wanted.version && before.wanted.item?.id === wanted.item?.id
+      if (isSame && before.state !== 'dropped' && before.state !== 'failed') return
+      if (isSame && before.state === 'failed' && before.retryAt > this.#parts.clock.monotonic()) return
+      this.#remove(before)
+    }
+    const download = newDownload(wanted)
+    this.#byPlace.set(key, download)
+    this.#bytes += download.size
+    this.#begin(download)
+  }
+
+  /** Tries again what failed, if it is time. */
+  tick(): void {
+    const now = this.#parts.clock.monotonic()
+    for (const download of this.#byPlace.values()) {
+      if (download.state === 'failed' && download.retryAt <= now) this.offer(download.wanted)
+    }
+    this.#large.tick()
+  }
+
+  /** Somebody came who may have what was not to be had. */
+  retry(): void {
+    for (const download of this.#byPlace.values()) if (download.state === 'failed') download.retryAt = 0
+    this.tick()
+  }
+
+  /** Nothing more is fetched or put in place; what is under way in a thread ends. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    for (const download of this.#byPlace.values()) this.#remove(download)
+    await Promise.all([this.#small.stop(), this.#large.stop()])
+  }
+
+  #begin(download: Download): void {
+    const { versions } = this.#parts
+    const { operation, version } = download.wanted
+    if (operation.type === 'symlink') {
+      this.#small.add(download)
+      return
+    }
+    const rows = versions.rows(version)
+    if (rows === undefined) {
+      this.#listChunks(download).catch((error: unknown) => {
+        this.#fail(download, 'FOLDER_FAULT', String(error))
+      })
+      return
+    }
+    download.rows = rows
+    if (download.size > smallFileBytes && !this.#hasRoom(download)) return
+    if (download.size <= smallFileBytes) this.#small.add(download)
+    else this.#large.add(download)
+  }
+
+  async #listChunks(download: Download): Promise<void> {
+    const { versions, fetcher } = this.#parts
+    const problem = await versions.complete(download.wanted.version, fetcher)
+    if (download.state !== 'listing') return
+    if (problem !== undefined) this.#fail(download, problem.code, problem.message)
+    else this.#begin(download)
+  }
+
+  #hasRoom(download: Download): boolean {
+    const { fs, root } = this.#parts
+    if (fs.free(root) > download.size + spareBytes) return true
+    this.#fail(download, 'ENOSPC', `the disk has no room for ${download.size} bytes`)
+    return false
+  }
+
+  #placed(placement: Placement, outcome: PutOutcome): void {
+    const { download } = placement
+    const { items, placing, onDirty } = this.#parts
+    if (outcome.state === 'done') {
+      placing.record(placement, outcome.stat)
+      this.#remove(download)
+    } else if (outcome.state === 'target-changed') {
+      onDirty([download.wanted.parent])
+      this.#remove(download)
+    } else if (outcome.state === 'wrong-content') {
+      this.#fail(download, 'FOLDER_WRONG_CONTENT', 'its chunks are not what its author said')
+    } else {
+      this.#fail(download, outcome.fault.code, outcome.fault.message)
+      if (outcome.fault.code === 'ENOENT' || outcome.fault.code === 'ENOTDIR') onDirty([download.wanted.parent])
+    }
+    if (outcome.state !== 'done') items.clearIntents([placement.temporaryName])
+    this.#parts.onProgress()
+  }
+
+  #stale(download: Download): void {
+    this.#remove(download)
+    this.#parts.onStale()
+  }
+
+  #fail(download: Download, code: string, message: string): void {
+    if (download.state === 'dropped') return
+    const { items, clock, onProblem } = this.#parts
+    const waited = Math.max(firstRetryMs, download.retryAt === 0 ? 0 : firstRetryMs * 4)
+    this.#release(download)
+    download.state = 'failed'
+    download.retryAt = clock.monotonic() + waited
+    const { parent, name } = download.wanted
+    const path = [...(items.path(parent) ?? []), name].join('/')
+    onProblem({ code: problemCode(code), path, message, fix: fixes[code] ?? defaultFix })
+    this.#parts.onProgress()
+  }
+
+  #remove(download: Download): void {
+    if (download.state === 'dropped') return
+    const key = placeKey(download.wanted)
+    if (this.#byPlace.get(key) === download) this.#byPlace.delete(key)
+    this.#release(download)
+    download.state = 'dropped'
+    this.#bytes -= download.size
+    this.#presentBytes -= download.present
+    if (this.#byPlace.size === 0) {
+      this.#bytes = 0
+      this.#presentBytes = 0
+    }
+  }
+
+  /** Who handed over chunks need not wait any longer. */
+  #release(download: Download): void {
+    for (const settle of download.settles.splice(0)) settle('ok')
+    this.#small.forget(download)
+    this.#large.forget(download)
+  }
+}
+
+function problemCode(code: string): string {
+  return code.startsWith('FOLDER_') ? code : code === 'ENOSPC' ? 'FOLDER_DISK_FULL' : 'FOLDER_CANNOT_WRITE'
+}
+
+const defaultFix = 'see the reason; it is tried again by itself'
+const fixes: Readonly<Record<string, string>> = {
+  ENOSPC: 'free space on the disk; it is tried again by itself',
+  EACCES: 'give the user that harp runs as the right to write there; it is tried again by itself',
+  EPERM: 'give the user that harp runs as the right to write there; it is tried again by itself',
+  FOLDER_WRONG_CONTENT: 'ask the author to save the file again',
+  FOLDER_CHUNKS_UNKNOWN: 'connect a device that has this version',
+}
+

@@ -1,0 +1,93 @@
+import type { ErrorEntry } from '../../base/errors.ts'
+
+/** Of a folder on this device: what commands are told, and what `harp status` and `harp audit` show. */
+export const folderErrors = {
+  SYNC_NO_HISTORY: {
+    summary: 'Nothing with versions is, or ever was, at that path; or it cannot be brought back there.',
+    fix: 'Name a file or symlink in a folder; `harp deleted FOLDER` lists what can be brought back.',
+  },
+  SYNC_VERSION_UNKNOWN: {
+    summary: 'The file has no version that begins so, or more than one.',
+    fix: 'Take it from `harp log PATH`, with at least 12 digits.',
+  },
+  SYNC_DESTINATION_EXISTS: {
+    summary: 'What a version shall be written to is there already. It was not changed.',
+    fix: 'Name a path that does not exist.',
+  },
+  SYNC_CONTENT_UNAVAILABLE: {
+    summary: 'The version is known, and neither this device nor one that is connected has its content.',
+    fix: 'Connect a device that keeps old versions and had this one, and try again.',
+  },
+  SYNC_FOLDER_NOT_READY: {
+    summary: 'The folder is paused, or its keys have not come yet.',
+    fix: 'Resume it, or wait until a device that has it is connected; `harp status` shows it.',
+  },
+  SYNC_FOLDER_KNOWN: {
+    summary: 'This device has that folder already.',
+    fix: 'Use it where it is, or remove it first.',
+  },
+  SYNC_FOLDER_NAME: {
+    summary: 'Another folder of this device has that name.',
+    fix: 'Choose another one with --name.',
+  },
+  SYNC_FOLDER_PLACE: {
+    summary: 'A folder cannot be at that path: no directory, part of another folder, or in use by another harp.',
+    fix: 'The message names the reason; name a directory of its own.',
+  },
+  SYNC_AUTHORITY: {
+    summary: 'Another device cannot be made the authority of a folder from here.',
+    fix: 'Begin the folder on that device with `--authority self`, and invite this one.',
+  },
+  FOLDER_FAULT: {
+    summary: 'The folder stopped on this device: a store failed, or a bug. Its files stay as they are.',
+    fix: 'Do what the text says (free space, permissions), then start harp again.',
+  },
+  FOLDER_CLOCK_AHEAD: {
+    summary: 'Changes of a device whose clock is more than 5 minutes ahead are held back until their time has come.',
+    fix: 'Set the clock of that device right.',
+  },
+  FOLDER_DISK_FULL: {
+    summary: 'There is no room for a file.',
+    fix: 'Free space on the disk; it is tried again by itself.',
+  },
+  FOLDER_CANNOT_WRITE: {
+    summary: 'The system refused to put a file in its place.',
+    fix: 'See the text for why, mostly permissions; it is tried again by itself.',
+  },
+  FOLDER_WRONG_CONTENT: {
+    summary: 'The chunks of a version are not what its author said. The file that was there stays.',
+    fix: 'Ask the author to save the file again.',
+  },
+  FOLDER_CHUNKS_UNKNOWN: {
+    summary: 'The list of the chunks of a version is on no connected device.',
+    fix: 'Connect a device that has this version.',
+  },
+  FOLDER_CONTENT_DAMAGED: {
+    summary: 'The bytes of a file changed without anybody writing to it: damage on the disk.',
+    fix: '`harp audit --repair` fetches it again. Look at the disk: it loses data.',
+  },
+  FOLDER_AUDIT_MISSING: {
+    summary: 'Something that the log shows is not on this disk yet.',
+    fix: 'Syncing brings it; see `harp status` for what it waits for.',
+  },
+  FOLDER_AUDIT_OLD: {
+    summary: 'This disk has another version of a file than the log shows.',
+    fix: 'Syncing brings it; see `harp status` for what it waits for.',
+  },
+  FOLDER_AUDIT_EXTRA: {
+    summary: 'There are files on this disk that are not in the log yet.',
+    fix: 'The next scan takes them in.',
+  },
+  FOLDER_AUDIT_UNREADABLE: {
+    summary: 'A file could not be read.',
+    fix: 'Look at its permissions, and at the disk.',
+  },
+  FOLDER_AUDIT_CHANGED: {
+    summary: 'A file was changed since the last scan.',
+    fix: 'The next scan takes it in.',
+  },
+  FOLDER_AUDIT_CHUNK: {
+    summary: 'A chunk in the store was damaged. It is not used any more.',
+    fix: 'It is fetched again when it is needed. Look at the disk: it loses data.',
+  },
+} as const satisfies Readonly<Record<string, ErrorEntry>>

@@ -1,0 +1,235 @@
+import type { Clock } from '../../base/clock.ts'
+import type { Logger } from '../../base/logger.ts'
+import type { CryptoSuite } from '../crypto/suite.ts'
+import type { DeviceId, FolderId } from '../ids.ts'
+import type { FrameStream, Link } from '../link/link.ts'
+import type { Acceptance } from '../log/acceptance.ts'
+import type { Replica } from '../replica/replica.ts'
+import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
+import type { ChunkServer } from '../transfer/chunk-server.ts'
+import { LogSession } from './log-session.ts'
+
+export interface FolderPeersParts {
+  readonly folderId: FolderId
+  readonly replica: Replica
+  readonly suite: CryptoSuite
+  readonly clock: Clock
+  readonly log: Logger
+  readonly fetcher: ChunkFetcher
+  readonly server: ChunkServer
+  /** Believed to be a member as long as this device has no role of its own in the log. */
+  readonly trusted: DeviceId | undefined
+  readonly onGrown: (acceptance: Acceptance | undefined) => void
+  /** A device that may have what was not to be had. */
+  readonly onSource: () => void
+}
+
+interface FolderPeer {
+  readonly link: Link
+  session: LogSession | undefined
+  /** On which we ask for chunks. */
+  asking: FrameStream | undefined
+  /** When to ask again for streams that were refused. */
+  retryAt: number
+}
+
+const retryMs = 3_000
+
+/** Who may have the folder, on which links: a log session and two chunk streams (one for each that asks) with each. */
+export class FolderPeers {
+  readonly #parts: FolderPeersParts
+  readonly #peers = new Map<DeviceId, FolderPeer>()
+  #isActive = true
+
+  constructor(parts: FolderPeersParts) {
+    this.#parts = parts
+  }
+
+  /** All connected devices that have the folder say that they have the same log. */
+  get isIdle(): boolean {
+    for (const { session } of this.#peers.values()) if (session !== undefined && !session.isIdle) return false
+    return true
+  }
+
+  get connected(): number {
+    let count = 0
+    for (const { session } of this.#peers.values()) if (session !== undefined) count++
+    return count
+  }
+
+  linkOf(device: DeviceId): Link | undefined {
+    const peer = this.#peers.get(device)
+    return peer?.session === undefined ? undefined : peer.link
+  }
+
+  /** By the log as it is here. A device whose grant has not come yet is refused, and asks again. */
+  isMember(device: DeviceId): boolean {
+    const { replica, trusted } = this.#parts
+    const { log } = replica
+    if (device === trusted && replica.role === undefined) return true
+    return log.membership.roleOf(device, log.heads()) !== undefined
+  }
+
+  members(): readonly DeviceId[] {
+    const { replica, trusted } = this.#parts
+    const { log, deviceId } = replica
+    const members = log.membership.members(log.heads()).map((member) => member.deviceId)
+    if (replica.role === undefined && trusted !== undefined && !members.includes(trusted)) members.push(trusted)
+    return members.filter((member) => member !== deviceId)
+  }
+
+  linked(link: Link): void {
+    this.#peers.set(link.peer, { link, session: undefined, asking: undefined, retryAt: 0 })
+    this.tick()
+  }
+
+  /** A link that was there before this device knew that its other end has the folder. */
+  meet(link: Link): void {
+    if (this.#peers.get(link.peer)?.link !== link) this.linked(link)
+  }
+
+  unlinked(link: Link): void {
+    const peer = this.#peers.get(link.peer)
+    if (peer?.link !== link) return
+    this.#drop(peer)
+    this.#peers.delete(link.peer)
+  }
+
+  /** Opens what is not open: streams that were refused, or broke. */
+  tick(): void {
+    if (!this.#isActive) return
+    const now = this.#parts.clock.monotonic()
+    for (const peer of this.#peers.values()) {
+      peer.session?.checkDeadline()
+      if (peer.retryAt > now || !this.isMember(peer.link.peer)) continue
+      if (peer.session !== undefined && peer.asking !== undefined) continue
+      peer.retryAt = now + retryMs
+      if (peer.session === undefined && peer.link.isDialled) this.#openLog(peer)
+      if (peer.asking === undefined && peer.session !== undefined) this.#openChunks(peer)
+    }
+  }
+
+  /** The peer may now take what it refused before. */
+  poked(link: Link): void {
+    const peer = this.#peers.get(link.peer)
+    if (peer?.link !== link) return
+    peer.retryAt = 0
+    this.tick()
+  }
+
+  /** A stream that the peer opened. Returns why not. */
+  accept(link: Link, stream: FrameStream): string {
+    if (!this.#isActive) return 'the folder is paused here'
+    if (!this.isMember(link.peer)) return 'not a member as far as is known here'
+    const peer = this.#peers.get(link.peer)
+    if (peer?.link !== link) return 'not linked here'
+    if (stream.topic.type === 'log') {
+      peer.session?.close('replaced by another session')
+      this.#startLog(peer, stream)
+    } else this.#parts.server.serve(stream)
+    return 'accept'
+  }
+
+  /** The log has grown here. */
+  changed(): void {
+    for (const peer of this.#peers.values()) {
+      peer.session?.changed()
+      // A revocation takes effect at once on this device's links.
+      if (peer.session !== undefined && !this.isMember(peer.link.peer)) this.#drop(peer)
+    }
+  }
+
+  compareAgain(): void {
+    for (const { session } of this.#peers.values()) session?.compareAgain()
+  }
+
+  charge(source: string, detail: string): void {
+    this.#peers.get(source)?.session?.charge(detail)
+  }
+
+  /** What it sent was not what it should be; the fetcher stops asking who does so again. */
+  struck(device: DeviceId, detail: string): void {
+    this.#parts.log.warn({ device: device.slice(0, 16), detail }, 'a device sent wrong chunks, or none in time')
+  }
+
+  /** The stream on which we ask a device for chunks has ended; another is opened after a while. */
+  sourceGone(device: DeviceId, reason: string): void {
+    const peer = this.#peers.get(device)
+    if (peer === undefined) return
+    this.#parts.log.debug({ device: device.slice(0, 16), reason }, 'chunk stream ended')
+    peer.asking = undefined
+    peer.retryAt = Math.max(peer.retryAt, this.#parts.clock.monotonic() + retryMs)
+  }
+
+  /** Pauses: all streams of this folder end. */
+  stop(): void {
+    this.#isActive = false
+    for (const peer of this.#peers.values()) this.#drop(peer)
+  }
+
+  start(): void {
+    if (this.#isActive) return
+    this.#isActive = true
+    for (const peer of this.#peers.values()) {
+      peer.retryAt = 0
+      peer.link.poke()
+    }
+    this.tick()
+  }
+
+  #openLog(peer: FolderPeer): void {
+    const stream = this.#open(peer, 'log')
+    if (stream !== undefined) this.#startLog(peer, stream)
+  }
+
+  #startLog(peer: FolderPeer, stream: FrameStream): void {
+    const { replica, suite, clock, log, onGrown } = this.#parts
+    const session: LogSession = new LogSession(stream, {
+      replica,
+      suite,
+      clock,
+      onGrown: (acceptance) => onGrown(acceptance),
+      onClosed: (closed, reason) => {
+        log.debug({ device: peer.link.peer.slice(0, 16), reason }, 'log session ended')
+        if (peer.session !== closed) return
+        peer.session = undefined
+        this.#stopAsking(peer)
+      },
+    })
+    peer.session = session
+    if (peer.asking === undefined) this.#openChunks(peer)
+  }
+
+  #openChunks(peer: FolderPeer): void {
+    const { fetcher, onSource } = this.#parts
+    const stream = this.#open(peer, 'chunks')
+    if (stream === undefined) return
+    peer.asking = stream
+    const { link } = peer
+    fetcher.addPeer(link.peer, stream, () => link.roundTripMs)
+    onSource()
+  }
+
+  #open(peer: FolderPeer, type: 'log' | 'chunks'): FrameStream | undefined {
+    try {
+      return peer.link.open({ type, folderId: this.#parts.folderId })
+    } catch (error) {
+      this.#parts.log.debug({ error: String(error) }, 'cannot open a stream')
+      return undefined
+    }
+  }
+
+  #stopAsking(peer: FolderPeer): void {
+    const { asking } = peer
+    peer.asking = undefined
+    if (asking === undefined) return
+    this.#parts.fetcher.removePeer(peer.link.peer)
+    asking.close('the session has ended')
+  }
+
+  #drop(peer: FolderPeer): void {
+    peer.session?.close('the folder is not synced here any more')
+    peer.session = undefined
+    this.#stopAsking(peer)
+  }
+}

@@ -1,0 +1,211 @@
+import type { DeviceId } from '../ids.ts'
+import type { ChunkTaker } from '../transfer/chunk-fetcher.ts'
+import type { DeliverResult, PutOutcome } from '../work/job.ts'
+import { idOf, idText, sealedLength, type Download } from './download.ts'
+import type { DownloadParts } from './downloads.ts'
+import type { Placement } from './placing.ts'
+
+/** What the downloads hear of their kinds. */
+export interface DownloadOwner {
+  placed(placement: Placement, outcome: PutOutcome): void
+  drop(download: Download): void
+  fail(download: Download, code: string, message: string): void
+  /** Bytes of plaintext that are here now. */
+  arrived(bytes: number): void
+}
+
+const filesAtOnce = 256
+const bytesAtOnce = 8 * 1024 * 1024
+/** Deliveries under way in threads, so that no thread waits for the bookkeeping of the one before. */
+const deliveriesAtOnce = 2
+
+interface Waiting {
+  readonly download: Download
+  readonly row: number
+}
+
+/** Small files and symlinks: whole in memory, many in one delivery, so that none costs a round trip or a job of its own. */
+export class SmallDownloads implements ChunkTaker {
+  readonly #parts: DownloadParts
+  readonly #owner: DownloadOwner
+  /** By chunk id; equal chunks are fetched once. */
+  readonly #waiting = new Map<string, Waiting[]>()
+  #ready: Download[] = []
+  #run: Promise<void> | undefined
+  #isStopped = false
+
+  constructor(parts: DownloadParts, owner: DownloadOwner) {
+    this.#parts = parts
+    this.#owner = owner
+  }
+
+  add(download: Download): void {
+    const { rows } = download
+    download.state = 'fetching'
+    download.missing = 0
+    if (rows !== undefined) this.#collect(download)
+    if (download.missing === 0) this.#isReady(download)
+  }
+
+  take(id: Uint8Array, sealed: Uint8Array, _peer: DeviceId): Promise<'ok' | 'bad'> | 'ok' {
+    const key = idText(id)
+    const waiting = this.#waiting.get(key)
+    this.#waiting.delete(key)
+    if (waiting === undefined) return 'ok'
+    const verdict = Promise.withResolvers<'ok' | 'bad'>()
+    let isFirst = true
+    for (const { download, row } of waiting) {
+      if (download.state !== 'fetching') continue
+      download.sealed[row] = sealed
+      if (isFirst) download.settles.push(verdict.resolve)
+      isFirst = false
+      this.#got(download, row)
+    }
+    return isFirst ? 'ok' : verdict.promise
+  }
+
+  forget(download: Download): void {
+    download.sealed = []
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#parts.fetcher.cancel(this)
+    this.#waiting.clear()
+    await this.#run
+  }
+
+  #collect(download: Download): void {
+    const { rows } = download
+    if (rows === undefined) return
+    const { chunks } = this.#parts
+    download.sealed = []
+    download.sources = []
+    for (let row = 0; row < rows.lengths.length; row++) {
+      const source = chunks.find(idOf(rows, row))
+      download.sources.push(source)
+      download.sealed.push(undefined)
+      if (source === undefined) this.#want(download, row)
+      else this.#count(download, row)
+    }
+  }
+
+  #want(download: Download, row: number): void {
+    const { rows } = download
+    if (rows === undefined) return
+    // A copy: the rows of a version may be a view of something large.
+    const id = idOf(rows, row)
+    const key = idText(id)
+    const waiting = this.#waiting.get(key)
+    download.missing++
+    if (waiting === undefined) {
+      this.#waiting.set(key, [{ download, row }])
+      this.#parts.fetcher.want(id, sealedLength(rows, row), this)
+    } else waiting.push({ download, row })
+  }
+
+  #got(download: Download, row: number): void {
+    this.#count(download, row)
+    download.missing--
+    if (download.missing === 0) this.#isReady(download)
+  }
+
+  #count(download: Download, row: number): void {
+    const bytes = download.rows?.lengths[row] ?? 0
+    download.present += bytes
+    this.#owner.arrived(bytes)
+  }
+
+  #isReady(download: Download): void {
+    download.state = 'ready'
+    this.#ready.push(download)
+    this.#run ??= this.#deliverAll().finally(() => {
+      this.#run = undefined
+      if (this.#ready.length > 0 && !this.#isStopped) this.#run = this.#deliverAll()
+    })
+  }
+
+  async #deliverAll(): Promise<void> {
+    await this.#parts.lock.run(async () => {
+      const running = new Set<Promise<void>>()
+      while (this.#ready.length > 0 && !this.#isStopped) {
+        const delivery: Promise<void> = this.#deliver(this.#next()).finally(() => running.delete(delivery))
+        running.add(delivery)
+        if (running.size >= deliveriesAtOnce) await Promise.race(running)
+      }
+      await Promise.all(running)
+    })
+  }
+
+  #next(): Download[] {
+    let bytes = 0
+    let count = 0
+    while (count < this.#ready.length && count < filesAtOnce && bytes < bytesAtOnce) {
+      bytes += this.#ready[count]?.size ?? 0
+      count++
+    }
+    return this.#ready.splice(0, count).filter(({ state }) => state === 'ready')
+  }
+
+  async #deliver(downloads: readonly Download[]): Promise<void> {
+    const { items, chunks, pool, placing } = this.#parts
+    const placements: Placement[] = []
+    for (const download of downloads) {
+      const placement = placing.prepare(download)
+      if (placement === undefined) this.#owner.drop(download)
+      else {
+        download.state = 'applying'
+        placements.push(placement)
+      }
+    }
+    if (placements.length === 0) return
+    items.addIntents(placements.map((placement) => placing.intentOf(placement)))
+    items.commit()
+    const files = placements.map(({ download, temporary, target }) => {
+      const { operation } = download.wanted
+      const content =
+        operation.type === 'symlink' || download.rows === undefined
+          ? ({ type: 'symlink', target: operation.type === 'symlink' ? operation.target : '' } as const)
+          : ({
+              type: 'file',
+              rows: download.rows,
+              sealed: download.sealed,
+              sources: download.sources,
+              size: operation.content.size,
+              hash: operation.content.hash,
+            } as const)
+      return { temporary, target, content }
+    })
+    const result = await pool.run('deliver', { keys: placing.keys, files })
+    this.#settle(placements, result)
+    // What the outcome says of chunks and items belongs together, and the intents end with it.
+    items.clearIntents(placements.map(({ temporaryName }) => temporaryName))
+    chunks.commit()
+    items.commit()
+  }
+
+  #settle(placements: readonly Placement[], result: DeliverResult): void {
+    for (const [index, placement] of placements.entries()) {
+      const { download } = placement
+      const outcome = result.files[index]
+      if (outcome === undefined || download.state === 'dropped') continue
+      const bad = outcome.badRows ?? []
+      for (const settle of download.settles.splice(0)) settle(bad.length > 0 ? 'bad' : 'ok')
+      if (bad.length > 0 || (outcome.missingRows ?? []).length > 0) this.#again(download, outcome)
+      else this.#owner.placed(placement, outcome)
+    }
+  }
+
+  /** What others sent was not what it should be, or what this device had is not there any more. */
+  #again(download: Download, outcome: DeliverResult['files'][number]): void {
+    const { chunks } = this.#parts
+    for (const row of outcome.missingRows ?? []) {
+      const source = download.sources[row]
+      const { rows } = download
+      if (source !== undefined && rows !== undefined) chunks.forget(idOf(rows, row), source)
+    }
+    this.#owner.arrived(-download.present)
+    download.present = 0
+    this.add(download)
+  }
+}

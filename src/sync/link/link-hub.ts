@@ -1,0 +1,308 @@
+import type { SecureContext } from 'node:tls'
+import type { Clock } from '../../base/clock.ts'
+import { DeadlineSweeper } from '../../base/deadlines.ts'
+import type { Logger } from '../../base/logger.ts'
+import { formatHostPort, parseHostPort } from '../../net/address.ts'
+import type { DeviceKeys } from '../crypto/identity.ts'
+import type { CryptoSuite, RandomBytes } from '../crypto/suite.ts'
+import { shortIdLength, toHex, type DeviceId } from '../ids.ts'
+import { deviceCertificate } from './device-certificate.ts'
+import { replacesLink } from './duplicate-links.ts'
+import { deviceName, type Hello } from './hello.ts'
+import { JoinDesk, type JoinRequest, type JoinVerdict } from './join-desk.ts'
+import type { JoinDialer } from './join.ts'
+import { linkErrors, type LinkErrorCode } from './link-errors.ts'
+import type { FrameStream, Link, StreamTopic } from './link.ts'
+import { linkLimits, linkTimes, type LinkTimes } from './link-limits.ts'
+import { LinkListener, type ListenOptions } from './link-listener.ts'
+import { reachableAddresses } from './listen-addresses.ts'
+import { PeerDialer } from './peer-dialer.ts'
+import { dialSecure, tlsContext } from './secure-connection.ts'
+import type { ConnectionRefusal, ProtocolName, SecureConnection } from './secure-connection.ts'
+import { StrangerGate } from './stranger-gate.ts'
+import { TlsLink, type LinkHooks } from './tls-link.ts'
+
+export interface LinkProblem {
+  readonly code: LinkErrorCode
+  readonly peer: DeviceId
+  readonly address: string
+  readonly message: string
+  readonly fix: string
+}
+
+export interface LinkHubOptions {
+  readonly suite: CryptoSuite
+  readonly identity: DeviceKeys
+  readonly name: string
+  /** Undefined: only dials. */
+  readonly listen: ListenOptions | undefined
+  readonly isMember: (id: DeviceId) => boolean
+  /** Where a device may be, the best first. */
+  readonly addressesOf: (id: DeviceId) => readonly string[]
+  readonly onLink: (link: Link) => void
+  readonly onLinkClosed: (link: Link, reason: string) => void
+  /** Give the stream a handler and answer `accept`, or say why not. */
+  readonly onStream: (link: Link, topic: StreamTopic, stream: FrameStream) => string
+  readonly onPoke: (link: Link) => void
+  readonly onJoin: (request: JoinRequest) => Promise<JoinVerdict>
+  readonly onProblem: (problem: LinkProblem) => void
+  readonly clock: Clock
+  readonly random: RandomBytes
+  readonly log: Logger
+  readonly times?: Partial<LinkTimes>
+}
+
+const stopMs = 1_500
+
+/** All links of this device, one for each other device: takes them in, dials, and keeps dialling. */
+export class LinkHub implements JoinDialer {
+  /** Of this run: 32 hex digits. */
+  readonly instance: string
+  readonly times: LinkTimes
+  readonly #options: LinkHubOptions
+  readonly #context: SecureContext
+  readonly #sweeper: DeadlineSweeper
+  readonly #gate: StrangerGate
+  readonly #listener: LinkListener
+  readonly #dialer: PeerDialer
+  readonly #desk: JoinDesk
+  readonly #links = new Map<DeviceId, TlsLink>()
+  /** With those that are still greeting or saying goodbye. */
+  readonly #connections = new Set<TlsLink>()
+  readonly #joins = new Set<SecureConnection>()
+  /** Instances of a device that were replaced by another one. */
+  readonly #replaced = new Map<DeviceId, string>()
+  readonly #abort = new AbortController()
+
+  constructor(options: LinkHubOptions) {
+    this.#options = options
+    const { suite, clock } = options
+    const times: LinkTimes = { ...linkTimes, ...options.times }
+    this.times = times
+    this.instance = toHex(options.random(shortIdLength))
+    this.#context = tlsContext(deviceCertificate(options.identity))
+    this.#sweeper = new DeadlineSweeper(times.sweepMs, () => clock.monotonic())
+    this.#gate = new StrangerGate(() => clock.monotonic())
+    this.#listener = new LinkListener({
+      suite,
+      context: this.#context,
+      gate: this.#gate,
+      times,
+      onConnection: (connection) => this.#welcome(connection),
+      onRefused: (address, message) => options.log.debug({ address, message }, 'connection refused'),
+    })
+    this.#dialer = new PeerDialer({
+      attempt: (peer) => this.#dial(peer),
+      isLinked: (peer) => this.#links.has(peer),
+      times,
+      random: () => (options.random(1)[0] ?? 0) / 255,
+    })
+    this.#desk = new JoinDesk({
+      suite,
+      deviceId: options.identity.deviceId,
+      times,
+      onJoin: options.onJoin,
+      onFailure: (address) => this.#gate.failed(hostOf(address)),
+    })
+  }
+
+  get deviceId(): DeviceId {
+    return this.#options.identity.deviceId
+  }
+
+  /** Where it listens, as it was bound. */
+  get listening(): readonly string[] {
+    const { bound } = this.#listener
+    return bound === undefined ? [] : [formatHostPort(bound)]
+  }
+
+  /** Where others may reach this device, for invitations. */
+  get reachable(): readonly string[] {
+    const { bound } = this.#listener
+    return bound === undefined ? [] : reachableAddresses(bound)
+  }
+
+  /** Throws HarpError LINK_PORT_TAKEN or LINK_LISTEN_FAILED. */
+  async start(): Promise<void> {
+    if (this.#options.listen !== undefined) await this.#listener.start(this.#options.listen)
+  }
+
+  links(): readonly Link[] {
+    return [...this.#links.values()]
+  }
+
+  link(peer: DeviceId): Link | undefined {
+    return this.#links.get(peer)
+  }
+
+  /** Those to be linked with, and dialled whenever they are not. Links with others end. */
+  setPeers(ids: Iterable<DeviceId>): void {
+    const wanted = new Set(ids)
+    wanted.delete(this.deviceId)
+    for (const [peer, link] of this.#links) if (!wanted.has(peer)) link.close('no member any more')
+    this.#dialer.setPeers(wanted)
+  }
+
+  /** At once, whatever the back-off says. Nothing happens to a device that there is a link to. */
+  dialNow(peer: DeviceId): void {
+    if (peer !== this.deviceId && !this.#links.has(peer)) this.#dialer.dialNow(peer)
+  }
+
+  dialJoin(address: string, expected: DeviceId): Promise<SecureConnection | ConnectionRefusal> {
+    return this.#dialAddress(address, expected, 'join')
+  }
+
+  /** Says goodbye to all. Nothing is open after it. */
+  async stop(): Promise<void> {
+    this.#abort.abort()
+    this.#dialer.stop()
+    this.#listener.stop()
+    const closed = [...this.#connections].map((link) => link.closed)
+    for (const link of this.#connections) link.close('stopping')
+    for (const { socket } of this.#joins) socket.destroySoon()
+    const { promise: late, resolve } = Promise.withResolvers<undefined>()
+    const timer = setTimeout(() => resolve(undefined), stopMs)
+    await Promise.race([Promise.all(closed), late])
+    clearTimeout(timer)
+    for (const link of this.#connections) link.destroy()
+    for (const { socket } of this.#joins) socket.destroy()
+    this.#sweeper.stop()
+  }
+
+  readonly #hello = (): Hello => ({
+    type: 'hello',
+    instance: this.instance,
+    name: deviceName(this.#options.name),
+    listens: this.reachable,
+    features: [],
+  })
+
+  /** A connection that came in. */
+  #welcome(connection: SecureConnection): void {
+    const { socket, peer, protocol } = connection
+    const isMember = this.#options.isMember(peer)
+    if (protocol === 'sync' && (isMember || peer === this.deviceId)) {
+      if (this.#connections.size >= linkLimits.links) socket.destroy()
+      else this.#connect(connection, isMember)
+      return
+    }
+    const leave = this.#gate.enterStranger()
+    if (leave === undefined) {
+      socket.destroy()
+      return
+    }
+    socket.once('close', leave)
+    if (protocol === 'sync') this.#connect(connection, false)
+    else {
+      this.#joins.add(connection)
+      socket.once('close', () => this.#joins.delete(connection))
+      this.#desk.serve(connection, this.#gate.isBarred(hostOf(connection.address)))
+    }
+  }
+
+  #connect(connection: SecureConnection, isMember: boolean): TlsLink {
+    const link = new TlsLink(connection, {
+      clock: this.#options.clock,
+      sweeper: this.#sweeper,
+      hello: this.#hello,
+      isMember,
+      times: this.times,
+      hooks: this.#hooks,
+    })
+    this.#connections.add(link)
+    void link.closed.then(() => this.#connections.delete(link))
+    return link
+  }
+
+  async #dial(peer: DeviceId): Promise<boolean> {
+    const { addressesOf, log } = this.#options
+    for (const address of addressesOf(peer).slice(0, 2 * linkLimits.addresses)) {
+      const found = await this.#dialAddress(address, peer, 'sync')
+      if (this.#abort.signal.aborted) {
+        if ('peer' in found) found.socket.destroy()
+        return false
+      }
+      if ('state' in found) log.debug({ peer, address, problem: found.message }, 'no link')
+      else if (await this.#connect(found, true).opened) return true
+      if (this.#links.has(peer)) return true
+    }
+    return false
+  }
+
+  #dialAddress(
+    address: string,
+    expected: DeviceId,
+    protocol: ProtocolName,
+  ): Promise<SecureConnection | ConnectionRefusal> {
+    const { suite } = this.#options
+    return dialSecure(address, {
+      suite,
+      context: this.#context,
+      protocol,
+      expected,
+      signal: this.#abort.signal,
+      times: this.times,
+    })
+  }
+
+  readonly #hooks: LinkHooks = {
+    admit: (link) => this.#refusal(link),
+    onOpen: (link) => this.#opened(link),
+    onStream: (link, topic, stream) => this.#options.onStream(link, topic, stream),
+    onPoke: (link) => this.#options.onPoke(link),
+    onFault: (link, detail) => this.#problem('LINK_FAULT', link, detail),
+    onGone: (link, reason) => this.#gone(link, reason),
+  }
+
+  /** Why there shall be no link with who has just said hello. */
+  #refusal(link: TlsLink): string | undefined {
+    if (this.#abort.signal.aborted) return 'stopping'
+    if (link.peer === this.deviceId) {
+      if (link.peerInstance === this.instance) return 'this is you'
+      this.#problem('LINK_OWN_CLONE', link, `another program with this device's keys is at ${link.address}`)
+      return 'a clone'
+    }
+    if (!this.#options.isMember(link.peer)) return 'no member'
+    const old = this.#links.get(link.peer)
+    if (old === undefined) return undefined
+    if (!replacesLink(this.deviceId, old, link)) return 'duplicate'
+    this.#noteReplaced(old, link)
+    return undefined
+  }
+
+  #noteReplaced(old: TlsLink, link: TlsLink): void {
+    if (old.peerInstance === link.peerInstance) return
+    if (this.#replaced.get(link.peer) === link.peerInstance) {
+      this.#problem('LINK_PEER_CLONED', link, `${link.peerName} runs twice, here at ${link.address}`)
+    }
+    this.#replaced.set(link.peer, old.peerInstance)
+  }
+
+  #opened(link: TlsLink): void {
+    const old = this.#links.get(link.peer)
+    this.#links.set(link.peer, link)
+    old?.close('duplicate')
+    const { log, onLink } = this.#options
+    log.info({ peer: link.peer, name: link.peerName, address: link.address }, 'link opened')
+    onLink(link)
+  }
+
+  #gone(link: TlsLink, reason: string): void {
+    const { log, clock, onLinkClosed } = this.#options
+    log.info({ peer: link.peer, address: link.address, reason }, 'link closed')
+    if (this.#links.get(link.peer) === link) this.#links.delete(link.peer)
+    if (link.openedAt === undefined) return
+    onLinkClosed(link, reason)
+    if (!this.#links.has(link.peer)) this.#dialer.lost(link.peer, clock.monotonic() - link.openedAt)
+  }
+
+  #problem(code: LinkErrorCode, link: TlsLink, message: string): void {
+    const { fix } = linkErrors[code]
+    this.#options.log.warn({ code, peer: link.peer, address: link.address }, message)
+    this.#options.onProblem({ code, peer: link.peer, address: link.address, message, fix })
+  }
+}
+
+function hostOf(address: string): string {
+  return parseHostPort(address)?.host ?? address
+}

@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { linkTimes } from './link-limits.ts'
+import { PeerDialer } from './peer-dialer.ts'
+
+beforeEach(() => vi.useFakeTimers())
+afterEach(() => vi.useRealTimers())
+
+function makeDialer(random = () => 0.5) {
+  const attempts: number[] = []
+  const linked = new Set<string>()
+  const answers = new Map<string, boolean>()
+  const start = Date.now()
+  const dialer = new PeerDialer({
+    attempt: async (peer) => {
+      attempts.push(Date.now() - start)
+      if (answers.get(peer) === true) linked.add(peer)
+      return answers.get(peer) ?? false
+    },
+    isLinked: (peer) => linked.has(peer),
+    random,
+    times: linkTimes,
+  })
+  return { dialer, attempts, linked, answers }
+}
+
+test('a device that does not answer is tried at 0.3 s, then ever more rarely, at least every 30 s', async () => {
+  const { dialer, attempts } = makeDialer()
+  dialer.setPeers(['a'])
+  await vi.advanceTimersByTimeAsync(100_000)
+  dialer.stop()
+
+  const gaps = attempts.slice(1).map((at, index) => at - attempts[index]!)
+  expect(gaps.slice(0, 9)).toEqual([300, 600, 1_200, 2_400, 4_800, 9_600, 19_200, 30_000, 30_000])
+})
+
+test.each([
+  [0, 240],
+  [1, 360],
+])('the wait varies by a fifth: %f', async (random, expected) => {
+  const { dialer, attempts } = makeDialer(() => random)
+  dialer.setPeers(['a'])
+  await vi.advanceTimersByTimeAsync(400)
+  dialer.stop()
+  expect(attempts[1]).toBe(expected)
+})
+
+test('a short link does not make the next attempt come sooner, a long one does', async () => {
+  const { dialer, attempts, linked } = makeDialer()
+  dialer.setPeers(['a'])
+  await vi.advanceTimersByTimeAsync(5_000)
+  linked.add('a')
+  await vi.advanceTimersByTimeAsync(60_000)
+  const before = attempts.length
+  linked.delete('a')
+  dialer.lost('a', 1_000)
+  await vi.advanceTimersByTimeAsync(5_000)
+  expect(attempts.length).toBe(before)
+  dialer.lost('a', linkTimes.steadyMs)
+  await vi.advanceTimersByTimeAsync(301)
+  expect(attempts.length).toBe(before + 1)
+  dialer.stop()
+})
+
+test('who is asked for now is tried now', async () => {
+  const { dialer, attempts } = makeDialer()
+  dialer.setPeers(['a'])
+  await vi.advanceTimersByTimeAsync(60_000)
+  const before = attempts.length
+  dialer.dialNow('a')
+  await vi.advanceTimersByTimeAsync(1)
+  expect(attempts.length).toBe(before + 1)
+  dialer.dialNow('b')
+  await vi.advanceTimersByTimeAsync(1)
+  expect(attempts.length).toBe(before + 2)
+  dialer.stop()
+})
+
+test('nobody is tried who is linked, was taken out, or after the end', async () => {
+  const { dialer, attempts, answers } = makeDialer()
+  answers.set('a', true)
+  dialer.setPeers(['a', 'b'])
+  await vi.advanceTimersByTimeAsync(1)
+  dialer.setPeers(['a'])
+  const before = attempts.length
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(attempts.length).toBe(before)
+  dialer.stop()
+  dialer.dialNow('c')
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(attempts.length).toBe(before)
+})

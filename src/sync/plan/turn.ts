@@ -1,0 +1,76 @@
+import { relative } from 'node:path'
+import { errorCode, errorMessage, HarpError } from '../../base/errors.ts'
+import { rootItem, stashItem } from '../items/item.ts'
+import type { NodeId } from '../ids.ts'
+import type { DownReport } from './down-parts.ts'
+import { planErrors } from './plan-errors.ts'
+import type { FolderProblem, WantedContent } from './wanted.ts'
+
+/** Something is there that was not expected, or is not there that was: what a scan will tell. */
+const surprises = new Set(['ENOENT', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY', 'EISDIR', 'ELOOP', 'EINVAL'])
+const systemCode = /^E[A-Z0-9]+$/
+
+/** What one call finds and does, within its budget. */
+export class Turn {
+  readonly wanted: WantedContent[] = []
+  readonly dirty = new Set<number>()
+  readonly problems: FolderProblem[] = []
+  readonly appeared: number[] = []
+  readonly changedDirectories = new Set<string>()
+  /** What could not be done: their nodes are looked at again next time. */
+  readonly postponed = new Set<NodeId>()
+  /** Changes of the disk. */
+  changes = 0
+  readonly #root: string
+  #left: number
+
+  constructor(root: string, budget: number) {
+    this.#root = root
+    this.#left = budget
+  }
+
+  get isSpent(): boolean {
+    return this.#left <= 0
+  }
+
+  spend(steps: number): void {
+    this.#left -= steps
+  }
+
+  /** A step that changed the disk. */
+  changed(): void {
+    this.changes++
+    this.#left--
+  }
+
+  postpone(nodes: readonly NodeId[]): void {
+    for (const node of nodes) this.postponed.add(node)
+  }
+
+  mustScan(directory: number): void {
+    this.dirty.add(directory === stashItem ? rootItem : directory)
+  }
+
+  problem(code: keyof typeof planErrors, path: string, message: string): void {
+    const name = relative(this.#root, path)
+    this.problems.push({ code, path: name, message, fix: planErrors[code].fix })
+  }
+
+  /** Does something to a path in a directory. False if the system refused; what is no business of the disk goes on up. */
+  attempt(path: string, directory: number, act: () => boolean): boolean {
+    try {
+      return act()
+    } catch (error) {
+      const code = errorCode(error)
+      if (error instanceof HarpError || !systemCode.test(code)) throw error
+      if (surprises.has(code)) this.mustScan(directory)
+      else this.problem('FOLDER_DISK_FAULT', path, errorMessage(error))
+      return false
+    }
+  }
+
+  report(done: boolean): DownReport {
+    const { wanted, dirty, problems, appeared, changedDirectories } = this
+    return { wanted, dirty, problems, done, appeared, changedDirectories }
+  }
+}

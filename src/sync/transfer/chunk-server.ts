@@ -1,0 +1,101 @@
+import type { Logger } from '../../base/logger.ts'
+import type { ChunkStore } from '../chunks/chunk-store.ts'
+import type { DeviceId } from '../ids.ts'
+import type { FrameStream } from '../link/link.ts'
+import type { WorkPool } from '../work/job.ts'
+import type { RateLimit } from './rate-limit.ts'
+import { ServedStream, type ServedParts } from './served-stream.ts'
+import { systemTimers, type Timers } from './timers.ts'
+import { transferTimes as times } from './transfer-limits.ts'
+
+export interface ChunkServerOptions {
+  readonly store: ChunkStore
+  readonly pool: WorkPool
+  /** Of what is sent, on all streams of all folders. */
+  readonly rate: RateLimit
+  readonly log: Logger
+  /** The peer broke the protocol; its stream is closed by then. */
+  readonly onStrike?: (peer: DeviceId, detail: string) => void
+  readonly timers?: Timers
+}
+
+/** Answers what other devices ask of one folder's chunks, each on a stream that it opened. */
+export class ChunkServer {
+  readonly #options: ChunkServerOptions
+  readonly #timers: Timers
+  readonly #streams = new Set<ServedStream>()
+  readonly #lists: ListShelf
+  readonly #parts: ServedParts
+  #isTicking = false
+
+  constructor(options: ChunkServerOptions) {
+    this.#options = options
+    this.#timers = options.timers ?? systemTimers
+    this.#lists = new ListShelf(options.store)
+    this.#parts = {
+      store: options.store,
+      pool: options.pool,
+      log: options.log,
+      lane: options.rate.lane(),
+      list: (hash: string) => this.#lists.get(hash),
+      onBusy: () => this.#tick(),
+      onStrike: (peer: DeviceId, detail: string) => this.#options.onStrike?.(peer, detail),
+      onClosed: (served: ServedStream) => this.#streams.delete(served),
+    }
+  }
+
+  get streams(): number {
+    return this.#streams.size
+  }
+
+  /** Takes the stream over. */
+  serve(stream: FrameStream): void {
+    this.#streams.add(new ServedStream(stream, this.#parts))
+  }
+
+  /** Ends all streams. */
+  close(reason = 'the folder is closed'): void {
+    for (const served of this.#streams) served.close(reason)
+    this.#lists.clear()
+  }
+
+  /** Runs as long as some stream owes an answer. */
+  #tick(): void {
+    if (this.#isTicking) return
+    this.#isTicking = true
+    this.#timers.after(times.busyMs, () => {
+      this.#isTicking = false
+      let owes = false
+      for (const served of this.#streams) {
+        served.tick()
+        owes ||= served.owes
+      }
+      if (owes) this.#tick()
+      else this.#lists.clear()
+    })
+  }
+}
+
+/** The list that parts were asked of last: reading it whole for each part would cost too much. */
+class ListShelf {
+  readonly #store: ChunkStore
+  #hash: string | undefined
+  #list: Uint8Array | undefined
+
+  constructor(store: ChunkStore) {
+    this.#store = store
+  }
+
+  get(hash: string): Uint8Array | undefined {
+    if (this.#hash !== hash) {
+      this.#list = this.#store.list(hash)
+      this.#hash = this.#list === undefined ? undefined : hash
+    }
+    return this.#list
+  }
+
+  clear(): void {
+    this.#hash = undefined
+    this.#list = undefined
+  }
+}

@@ -1,0 +1,124 @@
+import type { DeviceId } from '../ids.ts'
+import type { AskedWants, ChunkPeer } from './chunk-peer.ts'
+
+/** Somebody who needs chunks: one object for many of them. */
+export interface ChunkTaker {
+  /**
+   * A chunk came. Nobody has checked it: `bad` if the bytes are not what the id says, and then it comes from another
+   * device; `ok` for everything else, also if they are of no use. A promise holds memory of the fetcher until it is
+   * settled, and so the speed of all. `sealed` is the taker's, and may be handed to a thread if it fills its buffer;
+   * else it shares that with chunks of others.
+   */
+  take(id: Uint8Array, sealed: Uint8Array, peer: DeviceId): Promise<'ok' | 'bad'> | 'ok' | 'bad'
+}
+
+export type WantState =
+  /** Nobody was asked yet, or somebody else has to be. */
+  | 'queued'
+  /** None of those who are connected has it; asked again later. */
+  | 'parked'
+  | 'asked'
+  /** The takers have it and have not said what it is. */
+  | 'settling'
+  | 'done'
+
+/** What is known of one device and one chunk. */
+export interface PeerNote {
+  readonly peer: ChunkPeer
+  /** It did not have it: not asked again before. */
+  until: number
+  delayMs: number
+  /** The chunk stands in the device's own queue. */
+  isListed: boolean
+}
+
+/** One chunk that somebody needs, however many they are. */
+export class ChunkWant {
+  readonly key: string
+  readonly id: Uint8Array
+  readonly sealedLength: number
+  /** Those that it has to be handed to yet. */
+  takers: ChunkTaker[] = []
+  state: WantState = 'queued'
+  /** While it is asked for. */
+  request: AskedWants | undefined
+  /** Undefined as long as nobody refused it. */
+  notes: PeerNote[] | undefined
+  /** The last that is known is that nobody connected has it. */
+  isMissing = false
+  /** While it is parked: when it is asked for again. */
+  parkedUntil = 0
+  /** Takers that have not said what it is; and those that said it is bad. */
+  settling = 0
+  bad: ChunkTaker[] | undefined
+
+  constructor(key: string, id: Uint8Array, sealedLength: number) {
+    this.key = key
+    this.id = id
+    this.sealedLength = sealedLength
+  }
+
+  noteOf(peer: ChunkPeer): PeerNote | undefined {
+    if (this.notes === undefined) return undefined
+    for (const note of this.notes) if (note.peer === peer) return note
+    return undefined
+  }
+
+  makeNote(peer: ChunkPeer): PeerNote {
+    const note = { peer, until: 0, delayMs: 0, isListed: false }
+    this.notes ??= []
+    this.notes.push(note)
+    return note
+  }
+}
+
+/** First in, first out. What is no longer queued is passed over, or swept out when there is too much of it. */
+export class WantQueue {
+  readonly #peer: ChunkPeer | undefined
+  #wants: ChunkWant[] = []
+  #head = 0
+
+  /** Of one device, or of all. */
+  constructor(peer?: ChunkPeer) {
+    this.#peer = peer
+  }
+
+  push(want: ChunkWant): void {
+    this.#wants.push(want)
+  }
+
+  first(): ChunkWant | undefined {
+    for (;;) {
+      const want = this.#wants[this.#head]
+      if (want === undefined || want.state === 'queued') return want
+      this.shift()
+    }
+  }
+
+  shift(): ChunkWant | undefined {
+    const want = this.#wants[this.#head]
+    if (want === undefined) return undefined
+    this.#left(want)
+    this.#head++
+    if (this.#head > 1_024 && this.#head * 2 > this.#wants.length) {
+      this.#wants = this.#wants.slice(this.#head)
+      this.#head = 0
+    }
+    return want
+  }
+
+  sweep(): void {
+    const wants = this.#wants.slice(this.#head)
+    this.#head = 0
+    this.#wants = wants.filter((want) => {
+      if (want.state === 'queued') return true
+      this.#left(want)
+      return false
+    })
+  }
+
+  #left(want: ChunkWant): void {
+    const note = this.#peer === undefined ? undefined : want.noteOf(this.#peer)
+    if (note !== undefined) note.isListed = false
+  }
+}

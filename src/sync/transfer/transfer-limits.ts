@@ -1,0 +1,63 @@
+const kib = 1024
+const mib = 1024 * kib
+
+/** Limits of the chunk protocol. What exceeds one ends the stream; those of messages have tests at it and one above. */
+export const transferLimits = {
+  /** Chunk ids in one message. */
+  wantIds: 256,
+  /** Bytes of a sealed chunk, or of several in one message. */
+  payloadBytes: mib + 64 * kib,
+  /** Bytes of a list of chunk ids, and of the part of it in one message. */
+  listBytes: 256 * mib,
+  rangeBytes: mib,
+  /** Small chunks are put together up to this. */
+  groupBytes: 256 * kib,
+
+  /** Of the other end, on one stream: requests that are not fully answered; so no more than 16,384 ids. */
+  openRequests: 64,
+  /** Of one stream: bytes read and not sent, and jobs that read. */
+  preparedBytes: 8 * mib,
+  serveJobs: 2,
+  serveJobBytes: mib,
+  /** Places tried for one chunk. */
+  sourcesTried: 8,
+
+  /** Of this end, for one peer. */
+  wants: 32,
+  askedIds: 4_096,
+  wantBytes: 4 * mib,
+  leastWindow: mib,
+  mostWindow: 16 * mib,
+  /** For all peers: asked for, and received and not yet taken care of. */
+  window: 32 * mib,
+  /** Signs of life between two answers. */
+  busySigns: 128,
+  /** Ranges of one list that are asked for at a time; bytes of lists that are fetched at a time, beyond one. */
+  listRanges: 4,
+  activeListBytes: 64 * mib,
+  /** Proven lies of one device within an hour, until it is not asked any more. */
+  strikes: 3,
+} as const
+
+export const transferTimes = {
+  tickMs: 1_000,
+  /** A peer that owes something and sends nothing. */
+  silentMs: 20_000,
+  /** A peer that shows signs of life and no chunk. */
+  stuckMs: 300_000,
+  /** How long a WANT should take, and is too long. */
+  quickMs: 2_000,
+  lateMs: 8_000,
+  /** Until an id is asked again of a peer that did not have it. */
+  missFirstMs: 5_000,
+  missLastMs: 60_000,
+  /** The same for one that sent something else under that id. */
+  liedMs: 3_600_000,
+  /** A peer that had nothing of what it was asked for is left alone, as long as there are others. */
+  dryFirstMs: 250,
+  dryLastMs: 5_000,
+  nearMs: 5,
+  /** Of the answering end. */
+  busyMs: 5_000,
+  unreadMs: 300_000,
+} as const

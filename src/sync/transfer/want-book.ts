@@ -1,0 +1,257 @@
+import { chunkIdLength } from '../content/content.ts'
+import type { ChunkPeer } from './chunk-peer.ts'
+import { ChunkWant, WantQueue, type ChunkTaker, type WantState } from './chunk-want.ts'
+import { transferLimits as limits, transferTimes as times } from './transfer-limits.ts'
+
+const bucketMs = 1_000
+/** Cancelled wants that may stay in queues. */
+const mostDead = 1_024
+
+/**
+ * All chunks that are wanted, and whom to ask for them next. What nobody refused stands in one queue for all; what
+ * somebody did not have stands in the queues of the others; what nobody has is parked until it is time to ask again.
+ */
+export class WantBook {
+  readonly #peers: ReadonlyMap<string, ChunkPeer>
+  readonly #wants = new Map<string, ChunkWant>()
+  readonly #takers = new Map<ChunkTaker, Set<ChunkWant>>()
+  #fresh = new WantQueue()
+  /** Was asked of somebody who is gone: goes first. */
+  #returned = new WantQueue()
+  /** By the second in which to ask again. */
+  readonly #parked = new Map<number, ChunkWant[]>()
+  #dead = 0
+  queuedIds = 0
+  queuedBytes = 0
+  wantedBytes = 0
+  missingIds = 0
+  missingBytes = 0
+
+  constructor(peers: ReadonlyMap<string, ChunkPeer>) {
+    this.#peers = peers
+  }
+
+  get wantedIds(): number {
+    return this.#wants.size
+  }
+
+  get hasParked(): boolean {
+    return this.#parked.size > 0
+  }
+
+  want(id: Uint8Array, sealedLength: number, taker: ChunkTaker): void {
+    const isPossible = sealedLength <= limits.payloadBytes
+    const key = isPossible ? idText(id) : `${idText(id)}/${sealedLength}`
+    let want = this.#wants.get(key)
+    if (want === undefined) {
+      want = new ChunkWant(key, id, sealedLength)
+      this.#wants.set(key, want)
+      this.wantedBytes += sealedLength
+      if (isPossible) {
+        this.queuedIds++
+        this.queuedBytes += sealedLength
+        this.#fresh.push(want)
+      } else {
+        want.state = 'parked'
+        want.parkedUntil = Infinity
+        this.#setMissing(want, true)
+      }
+    } else if (want.takers.includes(taker)) return
+    want.takers.push(taker)
+    const wants = this.#takers.get(taker)
+    if (wants === undefined) this.#takers.set(taker, new Set([want]))
+    else wants.add(want)
+  }
+
+  /** What the taker waits for. */
+  wantsOf(taker: ChunkTaker): ReadonlySet<ChunkWant> | undefined {
+    return this.#takers.get(taker)
+  }
+
+  isWanted(want: ChunkWant, taker: ChunkTaker): boolean {
+    return this.#takers.get(taker)?.has(want) ?? false
+  }
+
+  /** Drops all wants of a taker. Those that nobody needs now and that somebody was asked for are told. */
+  cancel(taker: ChunkTaker, onUseless: (want: ChunkWant) => void): void {
+    const wants = this.#takers.get(taker)
+    if (wants === undefined) return
+    this.#takers.delete(taker)
+    for (const want of wants) {
+      want.takers = want.takers.filter((other) => other !== taker)
+      if (want.takers.length > 0 || want.state === 'settling') continue
+      if (want.request !== undefined) onUseless(want)
+      else if (want.state === 'queued') this.#dead++
+      this.finish(want)
+    }
+    if (this.#dead > mostDead && this.#dead > this.queuedIds) this.#sweep()
+  }
+
+  /** The taker has it. */
+  satisfied(want: ChunkWant, taker: ChunkTaker): void {
+    const wants = this.#takers.get(taker)
+    if (wants === undefined) return
+    wants.delete(want)
+    if (wants.size === 0) this.#takers.delete(taker)
+  }
+
+  finish(want: ChunkWant): void {
+    if (want.state === 'done') return
+    this.setState(want, 'done')
+    this.#setMissing(want, false)
+    this.#wants.delete(want.key)
+    this.wantedBytes -= want.sealedLength
+  }
+
+  setState(want: ChunkWant, state: WantState): void {
+    const change = (state === 'queued' ? 1 : 0) - (want.state === 'queued' ? 1 : 0)
+    this.queuedIds += change
+    this.queuedBytes += change * want.sealedLength
+    want.state = state
+  }
+
+  /** What to ask this device for: at most so many bytes and ids, but one in any case. */
+  collect(peer: ChunkPeer, most: { bytes: number; ids: number; ownOnly: boolean }, now: number): ChunkWant[] {
+    const wants: ChunkWant[] = []
+    let bytes = 0
+    while (wants.length < most.ids && bytes < most.bytes) {
+      let queue = peer.own
+      let want = this.#firstOwn(peer, now)
+      if (want === undefined && !most.ownOnly) {
+        queue = this.#returned
+        want = queue.first()
+        if (want === undefined) {
+          queue = this.#fresh
+          want = queue.first()
+        }
+      }
+      if (want === undefined || (bytes > 0 && bytes + want.sealedLength > most.bytes)) break
+      queue.shift()
+      bytes += want.sealedLength
+      this.setState(want, 'asked')
+      wants.push(want)
+    }
+    return wants
+  }
+
+  /** The device does not have it; or had something else, and is not asked for `leastMs` then. */
+  refused(want: ChunkWant, peer: ChunkPeer, now: number, leastMs = 0): void {
+    const note = want.noteOf(peer) ?? want.makeNote(peer)
+    note.delayMs = Math.max(
+      leastMs,
+      Math.min(times.missLastMs, Math.max(times.missFirstMs, note.delayMs * 2)),
+    )
+    note.until = now + note.delayMs
+  }
+
+  /** It has to be asked for, of somebody. */
+  route(want: ChunkWant, now: number): void {
+    this.setState(want, 'queued')
+    const notes = want.notes?.filter(({ peer }) => peer.isUsed)
+    want.notes = notes === undefined || notes.length === 0 ? undefined : notes
+    if (want.notes === undefined) {
+      this.#returned.push(want)
+      return
+    }
+    let until = Infinity
+    let isListed = false
+    for (const peer of this.#peers.values()) {
+      const note = want.noteOf(peer) ?? want.makeNote(peer)
+      if (note.until > now) {
+        until = Math.min(until, note.until)
+        continue
+      }
+      isListed = true
+      if (note.isListed) continue
+      note.isListed = true
+      peer.own.push(want)
+    }
+    if (!isListed) this.#park(want, until)
+  }
+
+  /** Asks again for what is due. */
+  tick(now: number): void {
+    for (const [bucket, wants] of this.#parked) {
+      if (bucket * bucketMs > now) continue
+      this.#parked.delete(bucket)
+      for (const want of wants) {
+        if (want.state === 'parked' && want.parkedUntil === bucket) this.route(want, now)
+      }
+    }
+  }
+
+  /** A device came, went, or may have more than it had: what was parked is looked at again. */
+  unpark(now: number, retried?: ChunkPeer): void {
+    const buckets = [...this.#parked.values()]
+    this.#parked.clear()
+    for (const wants of buckets) {
+      for (const want of wants) {
+        if (want.state !== 'parked') continue
+        const note = retried === undefined ? undefined : want.noteOf(retried)
+        if (note !== undefined && note.delayMs < times.liedMs) note.until = 0
+        this.#setMissing(want, false)
+        this.route(want, now)
+      }
+    }
+  }
+
+  /** The device is gone: what stood in its queue goes to others. */
+  leave(peer: ChunkPeer, now: number): void {
+    for (let want = peer.own.shift(); want !== undefined; want = peer.own.shift()) {
+      if (want.state === 'queued') this.route(want, now)
+    }
+  }
+
+  clear(): void {
+    for (const want of this.#wants.values()) want.state = 'done'
+    this.#wants.clear()
+    this.#takers.clear()
+    this.#parked.clear()
+    this.#fresh = new WantQueue()
+    this.#returned = new WantQueue()
+    this.queuedIds = 0
+    this.queuedBytes = 0
+    this.wantedBytes = 0
+    this.missingIds = 0
+    this.missingBytes = 0
+  }
+
+  #firstOwn(peer: ChunkPeer, now: number): ChunkWant | undefined {
+    for (;;) {
+      const want = peer.own.first()
+      if (want === undefined) return undefined
+      const note = want.noteOf(peer)
+      if (note !== undefined && note.until <= now) return want
+      peer.own.shift()
+    }
+  }
+
+  #park(want: ChunkWant, until: number): void {
+    this.setState(want, 'parked')
+    this.#setMissing(want, true)
+    const bucket = Math.ceil(until / bucketMs)
+    want.parkedUntil = bucket
+    const wants = this.#parked.get(bucket)
+    if (wants === undefined) this.#parked.set(bucket, [want])
+    else wants.push(want)
+  }
+
+  #setMissing(want: ChunkWant, isMissing: boolean): void {
+    if (want.isMissing === isMissing) return
+    want.isMissing = isMissing
+    this.missingIds += isMissing ? 1 : -1
+    this.missingBytes += isMissing ? want.sealedLength : -want.sealedLength
+  }
+
+  #sweep(): void {
+    this.#dead = 0
+    this.#fresh.sweep()
+    this.#returned.sweep()
+    for (const peer of this.#peers.values()) peer.own.sweep()
+  }
+}
+
+/** For maps: one character for each byte. */
+function idText(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, chunkIdLength).toString('latin1')
+}

@@ -1,0 +1,55 @@
+import type { Clock } from '../../base/clock.ts'
+import { HarpError } from '../../base/errors.ts'
+import { canWrite } from '../log/membership.ts'
+import type { LogEntry } from '../log/log-entry.ts'
+import type { Change } from '../replica/author.ts'
+import type { Replica } from '../replica/replica.ts'
+
+/** Entries that a write may make besides: keys for a new epoch, the joining of many heads. */
+const mostBesides = 64
+
+/** Writes what a scan found, and says which entry each operation became. */
+export class LogWriter {
+  readonly #replica: Replica
+  readonly #clock: Clock
+  readonly #announce: () => void
+
+  constructor(replica: Replica, clock: Clock, announce: () => void) {
+    this.#replica = replica
+    this.#clock = clock
+    this.#announce = announce
+  }
+
+  /** Whether this device may write now. */
+  get isAllowed(): boolean {
+    const { role } = this.#replica
+    return role !== undefined && canWrite(role)
+  }
+
+  /** Durable when it returns. Undefined if this device may not write. Others are told when the caller says so. */
+  write(changes: readonly Change[]): readonly LogEntry[] | undefined {
+    if (changes.length === 0) return []
+    if (!this.isAllowed) return undefined
+    this.#replica.write(changes, this.#clock.wall())
+    return this.#written(changes)
+  }
+
+  announce(): void {
+    this.#announce()
+  }
+
+  #written(changes: readonly Change[]): readonly LogEntry[] {
+    const { log, deviceId } = this.#replica
+    const found: LogEntry[] = []
+    for (const head of log.heads()) {
+      if (head.deviceId !== deviceId) continue
+      const from = Math.max(0, head.seq + 1 - changes.length - mostBesides)
+      for (const entry of log.chainEntries(head.branch, from)) {
+        if (entry.operation === changes[found.length]?.operation) found.push(entry)
+      }
+      if (found.length === changes.length) return found
+      found.length = 0
+    }
+    throw new HarpError('SYNC_FAULT', 'own operations are not in the log')
+  }
+}

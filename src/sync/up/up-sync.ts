@@ -1,0 +1,109 @@
+import { errorMessage } from '../../base/errors.ts'
+import { rootItem, type ApplyIntent } from '../items/item.ts'
+import { Findings } from './findings.ts'
+import { IgnoreFile, IgnoreRules, ignoreFileName } from './ignore-rules.ts'
+import { LogWriter } from './log-writer.ts'
+import { whyMissing } from './marker.ts'
+import { RacyItems } from './racy-items.ts'
+import { intentKey, type ScanRun } from './scan-run.ts'
+import { Scanner } from './scanner.ts'
+import type { ScanOptions, ScanReport, UpParts } from './up-parts.ts'
+import { readBootId, verifyUnsettled } from './verify-unsettled.ts'
+
+export type { Blocked, ScanOptions, ScanProgress, ScanReport, UpParts } from './up-parts.ts'
+
+/**
+ * From the disk to the log: looks for what the user did and writes it down. One scan at a time, and nothing else may
+ * change the disk's items meanwhile; the log may grow.
+ */
+export class UpSync {
+  readonly #parts: UpParts
+  readonly #ignoreFile = new IgnoreFile()
+  readonly #writer: LogWriter
+  readonly #racy: RacyItems
+  #isVerified = false
+
+  constructor(parts: UpParts) {
+    this.#parts = parts
+    this.#writer = new LogWriter(parts.replica, parts.clock, parts.announce)
+    this.#racy = RacyItems.load(parts.items)
+  }
+
+  /** `path`: relative to the folder. By the rules as the last scan found them. */
+  isIgnored(path: string, isDirectory: boolean): boolean {
+    const { fs, root } = this.#parts
+    try {
+      if (this.#ignoreFile.rules === undefined) this.#ignoreFile.load(fs, root)
+    } catch {
+      // The scan says so.
+    }
+    return (this.#ignoreFile.rules ?? new IgnoreRules()).isIgnored(path, isDirectory)
+  }
+
+  /** `what`: directory items. After an abort the report says what was done until then. */
+  async scan(what: 'everything' | ReadonlySet<number>, options: ScanOptions): Promise<ScanReport> {
+    const { parts } = { parts: this.#parts }
+    const findings = new Findings()
+    const missing = whyMissing(parts.fs, parts.root, parts.replica.folderId)
+    if (missing !== undefined) {
+      findings.blocked = { code: 'FOLDER_DISK_MISSING', message: missing }
+      return findings.report
+    }
+    const hasNewRules = this.#loadRules(findings)
+    const { rules } = this.#ignoreFile
+    const dev = parts.fs.stat(parts.root)?.dev
+    // Without its rules nothing is taken in: they may be there to keep something secret.
+    if (rules === undefined || dev === undefined) return findings.report
+    const { signal, acceptDeletions } = options
+    const run: ScanRun = {
+      parts,
+      findings,
+      rules,
+      racy: this.#racy,
+      writer: this.#writer,
+      intents: this.#intents(),
+      signal,
+    }
+    await this.#verify(run)
+    const isFull = what === 'everything' || hasNewRules
+    const directories = what === 'everything' || isFull ? [rootItem] : this.#topDown(what)
+    await new Scanner(run, dev, isFull, acceptDeletions).scan(directories)
+    if (isFull && !signal.aborted) this.#racy.settle()
+    this.#racy.store(parts.items)
+    parts.items.commit()
+    return findings.report
+  }
+
+  async #verify(run: ScanRun): Promise<void> {
+    const boot = readBootId(this.#parts)
+    if (boot === undefined && this.#isVerified) return
+    await verifyUnsettled(run, boot)
+    this.#isVerified = !run.signal.aborted
+  }
+
+  #loadRules(findings: Findings): boolean {
+    try {
+      return this.#ignoreFile.load(this.#parts.fs, this.#parts.root)
+    } catch (error) {
+      const text = `${ignoreFileName} cannot be read: ${errorMessage(error)}`
+      findings.problem('FOLDER_FILE_UNREADABLE', ignoreFileName, text)
+      return false
+    }
+  }
+
+  #intents(): ReadonlyMap<string, ApplyIntent> {
+    const found = new Map<string, ApplyIntent>()
+    for (const intent of this.#parts.items.intents()) found.set(intentKey(intent.parent, intent.name), intent)
+    return found
+  }
+
+  /** Parents first: what is moved in them is known when those below are looked at. */
+  #topDown(directories: ReadonlySet<number>): number[] {
+    const depths: { readonly id: number; readonly depth: number }[] = []
+    for (const id of directories) {
+      const path = this.#parts.items.path(id)
+      if (path !== undefined) depths.push({ id, depth: path.length })
+    }
+    return depths.sort((left, right) => left.depth - right.depth).map(({ id }) => id)
+  }
+}

@@ -1,0 +1,180 @@
+import { DatabaseSync } from 'node:sqlite'
+import type { ChunkStore } from '../../../src/sync/chunks/chunk-store.ts'
+import { fingerprintOf, samePrint } from '../../../src/sync/disk/file-system.ts'
+import { LocalNames } from '../../../src/sync/disk/local-names.ts'
+import { rootItem, stashItem, type Item } from '../../../src/sync/items/item.ts'
+import { SqliteItems } from '../../../src/sync/items/sqlite-items.ts'
+import type { LogEntry } from '../../../src/sync/log/log-entry.ts'
+import { DownSync, type DownParts, type DownReport } from '../../../src/sync/plan/down-sync.ts'
+import type { WantedContent } from '../../../src/sync/plan/wanted.ts'
+import type { TreeView } from '../../../src/sync/tree/tree-view.ts'
+import { ModelFileSystem, type ModelOptions } from './model-file-system.ts'
+import { OrderedTree } from './ordered-tree.ts'
+
+const root = '/folder'
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** A folder on a model disk that follows a tree: wanted contents come at once, and are the hashes of their versions. */
+export class DownWorld {
+  readonly fs: ModelFileSystem
+  readonly names: LocalNames
+  readonly tree: OrderedTree
+  readonly #database = new DatabaseSync(':memory:')
+  items: SqliteItems
+  down: DownSync
+  keep: DownParts['keep'] = 'current'
+  isIgnored: DownParts['isIgnored'] = () => false
+  /** Versions that are kept as files. */
+  readonly kept = new Set<string>()
+
+  constructor(tree: OrderedTree, options: ModelOptions = {}) {
+    this.tree = tree
+    this.fs = new ModelFileSystem(options)
+    for (const path of ['', '/.harp', '/.harp/tmp', '/.harp/kept']) this.fs.makeDirectory(root + path)
+    const { isCaseSensitive = true, forms = 'exact' } = options
+    this.names = new LocalNames({ isCaseSensitive, forms, isReserving: false })
+    this.items = new SqliteItems(this.#database)
+    this.items.update(rootItem, { print: fingerprintOf(this.fs.stat(root)!) })
+    this.down = this.#start()
+  }
+
+  /** Until nothing changes any more; what is wanted comes at once. */
+  sync(
+    first: Parameters<DownSync['reconcile']>[0] = this.tree.tree.touched.take(),
+    budget?: number,
+  ): DownReport {
+    let what = first
+    for (let round = 0; round < 200; round++) {
+      const report = this.down.reconcile(what, budget)
+      for (const wanted of report.wanted) this.deliver(wanted)
+      this.items.commit()
+      if (report.done && report.wanted.length === 0) return report
+      what = new Set()
+    }
+    throw new Error('it does not come to an end')
+  }
+
+  /** A wanted content that comes late, when the log may have changed its mind. False: it is no longer that. */
+  deliverLate(wanted: WantedContent): boolean {
+    const { parent, name, item, nodes, version } = wanted
+    const shown = this.tree.view.of(nodes[0]!)
+    const now = this.items.child(parent, name)
+    if (shown === undefined || shown.kind === 'directory' || shown.current.entry.hash !== version) return false
+    if (shown.name !== wanted.logName || this.items.get(parent) === undefined) return false
+    if (now?.id !== item?.id || now?.version !== item?.version) return false
+    return this.deliver(wanted)
+  }
+
+  deliver({ parent, name, item, version, operation, ...wanted }: WantedContent): boolean {
+    const path = `${root}/${[...this.items.path(parent)!, name].join('/')}`
+    const there = this.fs.stat(path)
+    const now = this.items.child(parent, name)
+    if (now?.id !== item?.id) throw new Error(`${path} is to replace what is not there`)
+    if (there !== undefined && (item === undefined || !samePrint(there, item.print))) return false
+    if (there !== undefined) this.fs.unlink(path)
+    if (operation.type === 'symlink') this.fs.makeSymlink(operation.target, path)
+    else this.save(path, version)
+    if (operation.type === 'put') this.fs.setExec(path, wanted.exec)
+    if (Number.isFinite(wanted.mtimeMs)) this.fs.setTime(path, wanted.mtimeMs)
+    const print = fingerprintOf(this.fs.stat(path)!)
+    const { logName, nodes } = wanted
+    const kind = operation.type === 'put' ? ('file' as const) : ('symlink' as const)
+    const next = { parent, name, logName, nodes, kind, version, print, state: 'synced' as const }
+    if (item === undefined) this.items.add(next)
+    else this.items.update(item.id, next)
+    return true
+  }
+
+  save(path: string, text: string): void {
+    const file =
+      this.fs.stat(path) === undefined ? this.fs.open(path, 'create') : this.fs.open(path, 'update')
+    this.fs.truncate(file, 0)
+    this.fs.write(file, encoder.encode(text), 0)
+    this.fs.close(file)
+  }
+
+  read(path: string): string {
+    const file = this.fs.open(path, 'read')
+    const bytes = new Uint8Array(this.fs.statFile(file).size)
+    this.fs.read(file, bytes, 0)
+    this.fs.close(file)
+    return decoder.decode(bytes)
+  }
+
+  /** The process ends here: what was not committed of the items is gone. */
+  crash(): void {
+    this.fs.kill()
+    this.items.close()
+    this.items = new SqliteItems(this.#database)
+    this.down = this.#start()
+    this.down.recover()
+  }
+
+  /** What a user sees of the disk: paths, with what is there. */
+  disk(below = ''): string[] {
+    const lines: string[] = []
+    for (const { name } of this.fs.list(root + below)) {
+      const path = `${below}/${name}`
+      if (path === '/.harp') continue
+      const stat = this.fs.stat(root + path)!
+      if (stat.kind === 'directory') lines.push(`${path.slice(1)}/`, ...this.disk(path))
+      else if (stat.kind === 'symlink') lines.push(`${path.slice(1)} -> ${this.fs.readSymlink(root + path)}`)
+      else {
+        const about = `${this.read(root + path)} ${stat.mtimeMs} ${stat.exec ? 'x' : '-'}`
+        lines.push(`${path.slice(1)} ${about}`)
+      }
+    }
+    return lines.sort()
+  }
+
+  /** What the disk has to show, where it can hold all names. */
+  shown(): string[] {
+    const lines: string[] = []
+    for (const { path, shown } of this.tree.view.walk()) {
+      const name = path.join('/')
+      if (shown.kind === 'directory') lines.push(`${name}/`)
+      else if (shown.current.operation.type === 'symlink') {
+        lines.push(`${name} -> ${shown.current.operation.target}`)
+      } else {
+        const mtime = shown.mtime!.seconds * 1000 + shown.mtime!.nanos / 1e6
+        lines.push(`${name} ${shown.current.entry.hash} ${mtime} ${shown.exec ? 'x' : '-'}`)
+      }
+    }
+    return lines.sort()
+  }
+
+  /** Paths without what is there. */
+  paths(): string[] {
+    return this.disk().map((line) => line.split(' ')[0]!)
+  }
+
+  stashed(): Item[] {
+    return this.items.children(stashItem)
+  }
+
+  #start(): DownSync {
+    return new DownSync({
+      root,
+      view: () => this.tree.view as unknown as TreeView<LogEntry>,
+      items: this.items,
+      chunks: this.#chunks(),
+      versions: { rows: () => undefined, pieces: () => undefined },
+      fs: this.fs,
+      names: this.names,
+      keep: this.keep,
+      isIgnored: (path, isDirectory) => this.isIgnored(path, isDirectory),
+    })
+  }
+
+  #chunks(): ChunkStore {
+    const { kept } = this
+    const store: Partial<ChunkStore> = {
+      addKept: (version) => void kept.add(version),
+      isKept: (version) => kept.has(version),
+      removeFile: () => undefined,
+      find: () => undefined,
+    }
+    return store as ChunkStore
+  }
+}
