@@ -11,6 +11,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   program
     .description('The direct data path for Nextcloud, and folders between devices without a server.')
     .version(packageVersion())
+    // Else `--version` of `harp restore` would be this one.
+    .enablePositionalOptions()
     .exitOverride()
   const isJson = argv.includes('--json')
   // What is wrong is said in JSON then, by whoever catches it.

@@ -22,7 +22,7 @@ const oldBytes = variedBytes(9_000, 1)
 const content = sealContent(variedBytes(13_000, 2))
 /** For each point; chances that must all fall one way need more of them. */
 const losses = 15
-const lossesOfMutants = 60
+const lossesOfMutants = 40
 
 interface Scenario {
   readonly hasOld: boolean

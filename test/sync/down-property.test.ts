@@ -88,5 +88,61 @@ describe('the disk follows the view', () => {
         { numRuns: runs },
       )
     })
+
+    it(`with things of users everywhere, which stay: ${name}`, () => {
+      fc.assert(
+        fc.property(history, choices, (devices, order) => {
+          const tree = new OrderedTree()
+          const world = new DownWorld(tree)
+          const batches = portions(devices.entries, order)
+          let unknown = 0
+          for (const [index, batch] of batches.entries()) {
+            tree.take(batch)
+            world.sync()
+            const directories = ['', ...world.disk().filter((line) => line.endsWith('/'))]
+            const directory = directories[order[index % 8]! % directories.length]!
+            if (index % 2 === 0) world.save(`/folder/${directory}unknown${++unknown}`, 'mine')
+          }
+          world.sync('everything')
+          const disk = world.disk()
+          const mine = disk.filter((line) => line.includes('unknown'))
+          expect(mine.length, story(batches)).toBe(unknown)
+          const others = disk.filter((line) => !line.includes('unknown'))
+          const extra = others.filter((line) => !world.shown().includes(line))
+          for (const line of extra) expect(mine.some((path) => path.startsWith(line))).toBe(true)
+          expect(others).toEqual(expect.arrayContaining(world.shown()))
+        }),
+        { numRuns: runs },
+      )
+    })
+
+    it(`wherever it is stopped: ${name}`, () => {
+      fc.assert(
+        fc.property(history, choices, fc.nat(150), (devices, order, calls) => {
+          const tree = new OrderedTree()
+          const world = new DownWorld(tree)
+          const batches = portions(devices.entries, order)
+          const half = batches.length >> 1
+          for (const batch of batches.slice(0, half)) tree.take(batch)
+          world.sync()
+          for (const batch of batches.slice(half)) tree.take(batch)
+          let left = calls
+          world.fs.onCall = () => {
+            if (world.isPlanning && left-- === 0) throw new Error('stopped')
+          }
+          try {
+            world.sync()
+          } catch (error) {
+            expect((error as Error).message).toBe('stopped')
+          }
+          world.crash()
+          expect(world.rescan(), story(batches)).toEqual([])
+          world.sync('everything')
+          expect(world.disk(), story(batches)).toEqual(world.shown())
+          expect(world.stashed()).toEqual([])
+        }),
+        { numRuns: runs },
+      )
+    })
   }
 })

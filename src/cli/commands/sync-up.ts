@@ -47,20 +47,24 @@ async function runDaemon(options: UpOptions, start: StartDaemon, signals: Signal
   const lock = home.lock()
   const view = options.json || terminalSize() === undefined ? undefined : new LiveView(terminal)
   const log = createLogger(settings.logLevel ?? usualLevel(view), logTarget(options, view))
-  const control = new ControlServer({ path: home.placeSocket(), log: log.child('control') })
+  let control: ControlServer | undefined
   let daemon: RunningDaemon | undefined
   try {
+    control = new ControlServer({ path: home.placeSocket(), log: log.child('control') })
     await control.start()
-    daemon = await start({ home, settings, log, version: options.version })
-    control.serve(daemon.api)
-    const name = settings.name ?? device.name
-    sayReady({ id: deviceText(nodeSuite, device.deviceId), name }, { daemon, home, json: options.json })
-    const redraw = view === undefined ? undefined : drawRepeatedly(view, daemon)
-    await signals.first
-    clearInterval(redraw)
-    view?.end()
+    const starting = start({ home, settings, log, version: options.version })
+    daemon = await Promise.race([starting, signals.second.then(() => undefined)])
+    if (daemon !== undefined) {
+      control.serve(daemon.api)
+      const name = settings.name ?? device.name
+      sayReady({ id: deviceText(nodeSuite, device.deviceId), name }, { daemon, home, json: options.json })
+      const redraw = view === undefined ? undefined : drawRepeatedly(view, daemon)
+      await signals.first
+      clearInterval(redraw)
+      view?.end()
+    } else process.exitCode = 1
   } finally {
-    control.stop()
+    control?.stop()
     const isStopped = await stopInTime(daemon, signals)
     if (isStopped) lock.release()
     else process.exitCode = 1

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto'
 import type { CipherGCM } from 'node:crypto'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
+import { fromHex } from '../ids.ts'
 import { sealedOverhead } from './content.ts'
 import { spend } from './spent-memory.ts'
 
@@ -89,7 +90,7 @@ export const nodeContentSuite: ContentSuite = {
     plain.update(cipher.update(content))
     cipher.final()
     spend(content.length)
-    return Buffer.from(plain.update(cipher.getAuthTag()).digest('hex'), 'hex')
+    return fromHex(plain.update(cipher.getAuthTag()).digest('hex'))
   },
 
   open(key, associated, sealed) {
@@ -107,7 +108,7 @@ export const nodeContentSuite: ContentSuite = {
     } catch {
       return undefined
     }
-    return opened
+    return new Uint8Array(opened.buffer, opened.byteOffset, opened.byteLength)
   },
 }
 
@@ -120,7 +121,7 @@ function cipherFor(key: Uint8Array, associated: Uint8Array): CipherGCM {
 
 function digestOf(hasher: Blake3Hasher, bytes: Uint8Array): Uint8Array {
   hasher.reset()
-  return Buffer.from(hasher.update(asBuffer(bytes)).digest('hex'), 'hex')
+  return fromHex(hasher.update(asBuffer(bytes)).digest('hex'))
 }
 
 function keyedHasher(key: Uint8Array): Blake3Hasher {

@@ -155,7 +155,7 @@ test('a daemon that is still starting is waited for', async () => {
   })
 
   const answer = new ControlClient(path).call('status')
-  server.serve(api)
+  setTimeout(() => server.serve(api), 30)
   expect(await answer).toEqual(sampleStatus)
 })
 

@@ -30,7 +30,7 @@ import { Restoring } from './restoring.ts'
 import { Retention } from './retention.ts'
 import { Settling } from './settling.ts'
 import { ShownTotals } from './shown-totals.ts'
-import { removeTemporaries } from './temporaries.ts'
+import { adoptKept, removeRestores, removeTemporaries, rescuedEdits } from './temporaries.ts'
 import { VersionBook } from './version-book.ts'
 import type { KeepPolicy } from './version-source.ts'
 
@@ -202,8 +202,10 @@ export class ContentSide {
   }
 
   start(): void {
-    const { fs, root } = this.#parts
-    removeTemporaries(fs, root, (name) => name.startsWith('restore-'))
+    const { fs, root, chunks } = this.#parts
+    removeRestores(fs, root)
+    adoptKept(fs, root, chunks, this.versions)
+    this.#problems.set('rescued', rescuedEdits(fs, root))
     this.#watcher.start()
     this.#wake()
   }
@@ -261,7 +263,7 @@ export class ContentSide {
 
   async #whenIdle(): Promise<void> {
     const { clock, keep, log, fs, root } = this.#parts
-    if (!this.#isTidied) removeTemporaries(fs, root, (name) => /^[0-9a-f]{64}$/.test(name))
+    if (!this.#isTidied) removeTemporaries(fs, root)
     this.#isTidied = true
     await this.#settling.tick()
     if (keep !== 'staggered' || clock.monotonic() < this.#nextRetention) return

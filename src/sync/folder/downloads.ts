@@ -10,6 +10,7 @@ import { newDownload, placeKey, smallFileBytes, type Download } from './download
 import { LargeDownloads } from './large-downloads.ts'
 import type { Placement, Placing } from './placing.ts'
 import { SmallDownloads } from './small-downloads.ts'
+import { rescuedEdit } from './temporaries.ts'
 import type { VersionBook } from './version-book.ts'
 
 export interface DownloadParts {
@@ -157,6 +158,7 @@ export class Downloads {
     } else if (outcome.state === 'target-changed') {
       onDirty([download.wanted.parent])
       this.#remove(download)
+      if (outcome.rescued !== undefined) this.#parts.onProblem(rescuedEdit(outcome.rescued))
     } else if (outcome.state === 'wrong-content') {
       this.#fail(download, 'FOLDER_WRONG_CONTENT', 'its chunks are not what its author said')
     } else {

@@ -58,6 +58,10 @@ export const folderErrors = {
     summary: 'The chunks of a version are not what its author said. The file that was there stays.',
     fix: 'Ask the author to save the file again.',
   },
+  FOLDER_EDIT_RESCUED: {
+    summary: 'A file was saved in the very moment in which another version took its place. What was saved was set aside.',
+    fix: 'Move it from the path that is named to where it belongs, or remove it.',
+  },
   FOLDER_CHUNKS_UNKNOWN: {
     summary: 'The list of the chunks of a version is on no connected device.',
     fix: 'Connect a device that has this version.',

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
+import { privatePaths } from '../disk/private-directory.ts'
 import type { ItemStore } from '../items/item.ts'
 import type { WorkPool } from '../work/job.ts'
 import type { DiskLock } from './disk-lock.ts'
@@ -48,7 +49,7 @@ export class Settling {
     const unsettled = items.inState('unsettled', filesAtOnce)
     if (unsettled.length === 0) return 0
     const files: string[] = []
-    const directories = new Set<string>()
+    const directories = new Set([join(root, privatePaths.kept)])
     for (const { id } of unsettled) {
       const path = items.path(id)
       if (path === undefined) continue

@@ -73,7 +73,6 @@ export class DownSync {
   reconcile(what: 'everything' | ReadonlySet<NodeId>, budget: number = usualBudget): DownReport {
     const turn = new Turn(this.#parts.root, budget)
     this.#steps.turn = turn
-    this.#placer.isTold = undefined
     this.#take(what)
     let changes = 0
     let isDone = false
@@ -122,7 +121,6 @@ export class DownSync {
 
   #goOn(open: Open): void {
     const thing = open.unsettled[open.index++]
-    const { turn } = this.#steps
     if (thing === undefined) {
       this.#open = undefined
     } else if (this.#parts.view().tree.touched.changes === open.changes) {
@@ -133,7 +131,6 @@ export class DownSync {
       const { work, directory } = open
       if (work.isWhole) this.#queue.whole(work.directory, directory.depth, work.isDeep)
       for (const name of work.names) this.#queue.name(work.directory, directory.depth, name)
-      this.#placer.isTold ??= told(turn)
     }
   }
 
@@ -154,14 +151,12 @@ export class DownSync {
     const { unsettled, settled, extras } = compareDirectory(shown, here, localName)
     this.#steps.turn.spend((shown.length + here.length) * perName)
     for (const extra of extras) this.#removals.add(extra.id)
-    for (const directory of settled) {
-      if (work.isDeep || directory.nodes.some((node) => this.#affected.deep.has(node))) {
-        this.#queue.whole(directory.id, depth + 1, true)
-      }
-    }
+    const { deep } = this.#affected
+    const isDeep = (nodes: readonly NodeId[]): boolean => work.isDeep || nodes.some((node) => deep.has(node))
+    for (const { id, nodes } of settled) if (isDeep(nodes)) this.#queue.whole(id, depth + 1, true)
     if (unsettled.length === 0) return
     const shownAt = lazyNames(shown, localName)
-    const directory = { item, path, depth, localName, shownAt, isThere: undefined }
+    const directory = { item, path, depth, localName, shownAt, isDeep, isThere: undefined }
     this.#open = { directory, unsettled, index: 0, changes: view().tree.touched.changes, work }
   }
 
@@ -203,7 +198,6 @@ export class DownSync {
   #again(turn: Turn): void {
     const postponed = [...turn.postponed]
     turn.postponed.clear()
-    this.#placer.isTold = told(turn)
     this.#affected.addAll(postponed, true)
   }
 }
@@ -211,11 +205,6 @@ export class DownSync {
 /** On any disk: names that are, or are made from, the one of the private directory. */
 function isPrivate(name: string): boolean {
   return name.startsWith('.harp')
-}
-
-function told(turn: Turn): (directory: number, name: string) => boolean {
-  const keys = new Set(turn.wanted.map(({ parent, name }) => `${parent}/${name}`))
-  return (directory, name) => keys.has(`${directory}/${name}`)
 }
 
 function lazyNames(

@@ -1,5 +1,6 @@
 import { join, relative } from 'node:path'
 import { staysInside } from '../disk/symlink-target.ts'
+import type { NodeId } from '../ids.ts'
 import { stashItem, type Item } from '../items/item.ts'
 import { attributeChange, isSettled, millisecondsOf } from './difference.ts'
 import type { Destination, DiskSteps } from './disk-steps.ts'
@@ -16,6 +17,8 @@ export interface OpenDirectory {
   readonly localName: (name: string) => string
   /** What is shown there, by its name on this disk. */
   readonly shownAt: (localName: string) => ShownThing | undefined
+  /** Of a directory in it: whether all that is below it is to be looked at, and not only what it holds itself. */
+  readonly isDeep: (nodes: readonly NodeId[]) => boolean
   /** Looked up once, before the first change. */
   isThere: boolean | undefined
 }
@@ -32,8 +35,6 @@ export class Placer {
   readonly #removals: Removals
   /** Files whose attributes this disk does not take, or not as exactly. */
   readonly #stubborn = new Set<number>()
-  /** Whether a wanted content was told already in this turn. */
-  isTold: ((directory: number, name: string) => boolean) | undefined
 
   constructor(
     parts: DownParts,
@@ -59,6 +60,7 @@ export class Placer {
       return
     }
     if (item === undefined && this.#isLeftOut(directory, thing, name)) return
+    this.#steps.turn.unwant(directory.item.id, name)
     if (!this.#free(directory, name)) {
       this.#steps.turn.postpone(thing.nodes)
       return
@@ -121,13 +123,13 @@ export class Placer {
       items.update(item.id, { nodes: thing.nodes, logName: thing.name, state })
     }
     if (thing.kind !== 'directory') this.#settleContent(directory, thing, item.id)
-    else if (isOther) this.#queue.whole(item.id, directory.depth + 1, false)
+    else this.#descend(directory, thing.nodes, item.id, isOther)
   }
 
   #make(directory: OpenDirectory, to: Destination): void {
     const made = this.#isThere(directory) ? this.#steps.makeDirectory(to) : undefined
     if (made === undefined) this.#steps.turn.postpone(to.nodes)
-    else this.#queue.whole(made.id, directory.depth + 1, false)
+    else this.#descend(directory, to.nodes, made.id, true)
   }
 
   #move(directory: OpenDirectory, thing: ShownThing, item: Item, to: Destination): void {
@@ -143,7 +145,12 @@ export class Placer {
     }
     if (item.state === 'leftover') this.#parts.items.update(item.id, { state: 'synced' })
     if (thing.kind !== 'directory') this.#settleContent(directory, thing, item.id)
-    else if (wasOther) this.#queue.whole(item.id, directory.depth + 1, false)
+    else this.#descend(directory, thing.nodes, item.id, wasOther)
+  }
+
+  #descend({ depth, isDeep }: OpenDirectory, nodes: readonly NodeId[], id: number, isOther: boolean): void {
+    const deep = isDeep(nodes)
+    if (deep || isOther) this.#queue.whole(id, depth + 1, deep)
   }
 
   #settleContent(directory: OpenDirectory, thing: ShownContent, id: number): void {
@@ -172,9 +179,8 @@ export class Placer {
     const { entry, operation } = current
     const name = directory.localName(thing.name)
     turn.spend(0.5)
-    if (this.isTold?.(directory.item.id, name) === true) return
     if (this.#leavesFolder(directory, thing, name)) return
-    turn.wanted.push({
+    turn.want({
       parent: directory.item.id,
       name,
       logName: thing.name,

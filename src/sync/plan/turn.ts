@@ -12,7 +12,8 @@ const systemCode = /^E[A-Z0-9]+$/
 
 /** What one call finds and does, within its budget. */
 export class Turn {
-  readonly wanted: WantedContent[] = []
+  /** By place: one that is looked at again says it again. */
+  readonly #wanted = new Map<string, WantedContent>()
   readonly dirty = new Set<number>()
   readonly problems: FolderProblem[] = []
   readonly appeared: number[] = []
@@ -43,6 +44,15 @@ export class Turn {
     this.#left--
   }
 
+  want(wanted: WantedContent): void {
+    this.#wanted.set(keyOf(wanted.parent, wanted.name), wanted)
+  }
+
+  /** Something else stands there now. */
+  unwant(directory: number, name: string): void {
+    this.#wanted.delete(keyOf(directory, name))
+  }
+
   postpone(nodes: readonly NodeId[]): void {
     for (const node of nodes) this.postponed.add(node)
   }
@@ -70,7 +80,11 @@ export class Turn {
   }
 
   report(done: boolean): DownReport {
-    const { wanted, dirty, problems, appeared, changedDirectories } = this
-    return { wanted, dirty, problems, done, appeared, changedDirectories }
+    const { dirty, problems, appeared, changedDirectories } = this
+    return { wanted: [...this.#wanted.values()], dirty, problems, done, appeared, changedDirectories }
   }
+}
+
+function keyOf(directory: number, name: string): string {
+  return `${directory}/${name}`
 }

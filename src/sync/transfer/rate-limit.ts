@@ -63,6 +63,7 @@ export class RateLimit {
         if (this.#rate === undefined) return
         this.#tokens = Math.min(this.#burst, this.#tokens - bytes)
         lane.virtual = Math.max(lane.virtual, this.#virtual) + bytes
+        if (bytes < 0 && this.#next() !== undefined) this.#arm()
       },
     })
   }

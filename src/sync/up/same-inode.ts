@@ -6,14 +6,21 @@ import type { UpParts } from './up-parts.ts'
 
 /** Whether it is the directory that it was. Numbers of inodes are used again; times of birth are not. */
 export function isSameDirectory(print: Fingerprint, stat: FileStat): boolean {
-  return stat.kind === 'directory' && print.ino === stat.ino && print.birthtimeMs === stat.birthtimeMs
+  if (stat.kind !== 'directory' || print.ino !== stat.ino) return false
+  return print.birthtimeMs === stat.birthtimeMs || (!hasBirth(print) && !hasBirth(stat))
 }
 
-/** Where a file system keeps no time of birth, it has to be unchanged to be known again. */
+/** Systems that do not know it say 0, or the time of the last change. */
+function hasBirth({ birthtimeMs, ctimeMs }: Fingerprint): boolean {
+  return birthtimeMs > 0 && birthtimeMs !== ctimeMs
+}
+
+/** Where the system does not know when it was made, it has to be unchanged to be known again. */
 export function isSameFile(print: Fingerprint, stat: FileStat): boolean {
-  if (print.ino !== stat.ino || print.birthtimeMs !== stat.birthtimeMs) return false
-  const isSure = stat.birthtimeMs > 0 && stat.birthtimeMs !== stat.ctimeMs
-  return isSure || (print.size === stat.size && print.mtimeMs === stat.mtimeMs)
+  if (print.ino !== stat.ino) return false
+  if (print.birthtimeMs === stat.birthtimeMs && hasBirth(stat)) return true
+  const isUnknown = print.birthtimeMs === stat.birthtimeMs || (!hasBirth(print) && !hasBirth(stat))
+  return isUnknown && print.size === stat.size && print.mtimeMs === stat.mtimeMs
 }
 
 /**

@@ -6,7 +6,7 @@ import { compareDirectory, type Comparison } from './comparing.ts'
 import { Deletions } from './deletions.ts'
 import { HashQueue } from './hash-queue.ts'
 import { describeBadName, LogNames } from './log-names.ts'
-import { movedItem } from './same-inode.ts'
+import { isSameDirectory, movedItem, statOr } from './same-inode.ts'
 import { pathOf, removeItem, type ScanRun } from './scan-run.ts'
 import { Structure } from './structure.ts'
 import { Uploader } from './uploader.ts'
@@ -57,8 +57,8 @@ export class Scanner {
   }
 
   async scan(directories: readonly number[]): Promise<void> {
-    const { signal, findings } = this.#run
-    this.#waiting.push(...directories.toReversed())
+    const { signal, findings, parts } = this.#run
+    for (const id of directories.toReversed()) this.#waiting.push(id)
     try {
       for (let round = 0; round < mostRounds; round++) {
         await this.#listAll()
@@ -71,6 +71,11 @@ export class Scanner {
       await this.#queue.drain()
     }
     this.#uploader.flush()
+    // Their parents were looked at before they went.
+    for (const id of this.#lost) {
+      const item = parts.items.get(id)
+      if (item !== undefined) findings.again.add(item.parent)
+    }
   }
 
   async #listAll(): Promise<void> {
@@ -87,8 +92,9 @@ export class Scanner {
         for (const [index, { item, path }] of batch.directories.entries()) {
           const listing = listings[index]
           if (listing === undefined || signal.aborted) continue
-          if ('entries' in listing) await this.#take(item, path, listing)
-          else this.#unlisted(item, path, listing)
+          if (!('entries' in listing)) this.#unlisted(item, path, listing)
+          else if (this.#isThere(item, path)) await this.#take(item, path, listing)
+          else this.#lose(item)
         }
         this.#place()
         parts.report(findings.progress)
@@ -207,10 +213,15 @@ export class Scanner {
   #place(): void {
     const { made, moved } = this.#structure.flush()
     for (const { id } of made) this.#waiting.push(id)
+    let isLostFound = false
     for (const { item, stat } of moved) {
       if (item.kind !== 'directory') this.#changed(item, { name: item.name, stat })
-      else if (this.#isFull || this.#lost.has(item.id)) this.#waiting.push(item.id)
+      else if (this.#isFull) this.#waiting.push(item.id)
+      else isLostFound = true
     }
+    if (!isLostFound) return
+    for (const id of this.#lost) this.#waiting.push(id)
+    this.#lost.clear()
   }
 
   /** It is not where it was, or may not be read: nothing in it is taken for deleted. */
@@ -221,13 +232,19 @@ export class Scanner {
       findings.problem('FOLDER_FILE_UNREADABLE', text, `${text}: ${fault.message}`)
     } else if (directory.id === rootItem) {
       findings.blocked = { code: 'FOLDER_DISK_MISSING', message: fault.message }
-    } else if (this.#isFull || this.#listed.has(directory.parent)) {
-      findings.again.add(directory.parent)
-      this.#lost.add(directory.id)
-    } else {
-      this.#lost.add(directory.id)
-      this.#waiting.push(directory.parent)
-    }
+    } else this.#lose(directory)
+  }
+
+  #lose(directory: Item): void {
+    this.#lost.add(directory.id)
+    if (!this.#isFull && !this.#listed.has(directory.parent)) this.#waiting.push(directory.parent)
+  }
+
+  /** Not another directory that has its place now. */
+  #isThere({ print }: Item, path: readonly string[]): boolean {
+    const { parts } = this.#run
+    const stat = statOr(parts, join(parts.root, ...path))
+    return stat !== undefined && stat !== 'unreadable' && isSameDirectory(print, stat)
   }
 
   /** When all is listed: what was not found anywhere is gone, and what takes the place of something else gets it. */
@@ -255,19 +272,27 @@ export class Scanner {
     }
     const gone = vanished.filter((id) => !movers.has(id))
     if (!this.#deletions.write(gone, replaced)) return
-    for (const place of displaced) this.#replace(place, moves.get(place))
+    for (const [place, moved] of moves) this.#moveTo(place, moved)
+    this.#place()
+    for (const place of displaced) if (!moves.has(place)) this.#takePlace(place)
     this.#place()
   }
 
-  #replace({ parent, entry }: Displaced, moved: Item | undefined): void {
+  #moveTo({ parent, entry }: Displaced, moved: Item): void {
+    const { items, names } = this.#run.parts
+    const { name, stat } = entry
+    const directory = items.get(parent)
+    if (directory !== undefined) {
+      this.#structure.move(moved, { parent: directory, name, logName: names.logName(name), stat })
+    }
+  }
+
+  #takePlace({ parent, entry }: Displaced): void {
     const { items, names } = this.#run.parts
     const directory = items.get(parent)
-    if (directory === undefined) return
     const occupant = items.child(parent, entry.name)
-    if (moved !== undefined) {
-      const logName = names.logName(entry.name)
-      this.#structure.move(moved, { parent: directory, name: entry.name, logName, stat: entry.stat })
-    } else if (occupant === undefined) {
+    if (directory === undefined) return
+    if (occupant === undefined) {
       this.#appeared(directory, entry, new LogNames([entry], [], (name) => names.logName(name)))
     } else if (occupant.kind === 'directory' && entry.stat.kind === 'directory') {
       items.update(occupant.id, { print: fingerprintOf(entry.stat) })

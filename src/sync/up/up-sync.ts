@@ -1,4 +1,5 @@
 import { errorMessage } from '../../base/errors.ts'
+import { fingerprintOf } from '../disk/file-system.ts'
 import { rootItem, type ApplyIntent } from '../items/item.ts'
 import { Findings } from './findings.ts'
 import { IgnoreFile, IgnoreRules, ignoreFileName } from './ignore-rules.ts'
@@ -42,7 +43,7 @@ export class UpSync {
 
   /** `what`: directory items. After an abort the report says what was done until then. */
   async scan(what: 'everything' | ReadonlySet<number>, options: ScanOptions): Promise<ScanReport> {
-    const { parts } = { parts: this.#parts }
+    const parts = this.#parts
     const findings = new Findings()
     const missing = whyMissing(parts.fs, parts.root, parts.replica.folderId)
     if (missing !== undefined) {
@@ -51,9 +52,11 @@ export class UpSync {
     }
     const hasNewRules = this.#loadRules(findings)
     const { rules } = this.#ignoreFile
-    const dev = parts.fs.stat(parts.root)?.dev
+    const stat = parts.fs.stat(parts.root)
     // Without its rules nothing is taken in: they may be there to keep something secret.
-    if (rules === undefined || dev === undefined) return findings.report
+    if (rules === undefined || stat === undefined) return findings.report
+    // The marker says that it is the folder, whichever directory it is in.
+    parts.items.update(rootItem, { print: fingerprintOf(stat) })
     const { signal, acceptDeletions } = options
     const run: ScanRun = {
       parts,
@@ -67,7 +70,7 @@ export class UpSync {
     await this.#verify(run)
     const isFull = what === 'everything' || hasNewRules
     const directories = what === 'everything' || isFull ? [rootItem] : this.#topDown(what)
-    await new Scanner(run, dev, isFull, acceptDeletions).scan(directories)
+    await new Scanner(run, stat.dev, isFull, acceptDeletions).scan(directories)
     if (isFull && !signal.aborted) this.#racy.settle()
     this.#racy.store(parts.items)
     parts.items.commit()

@@ -17,7 +17,7 @@ export function chunkVectors(): object {
     firstEpochKey: sampleEpochKey,
     contentKey: sampleKeys.content,
     boundaryKey: sampleKeys.boundaries,
-    gear: [...table],
+    gear: new Uint8Array(table.buffer),
     contents: [
       contentCase(1, 0, smallChunker),
       contentCase(2, 1, smallChunker),
@@ -58,6 +58,5 @@ function contentCase(seed: number, length: number, parameters: typeof defaultChu
 }
 
 function chunkCase(plaintext: Uint8Array): object {
-  const { id, key, sealed } = sealChunk(sampleKeys, plaintext)
-  return { plaintext, key, sealed, id }
+  return { plaintext, ...sealChunk(sampleKeys, plaintext) }
 }

@@ -25,6 +25,8 @@ export class DownWorld {
   down: DownSync
   keep: DownParts['keep'] = 'current'
   isIgnored: DownParts['isIgnored'] = () => false
+  /** Set while `reconcile` runs, and nothing else. */
+  isPlanning = false
   /** Versions that are kept as files. */
   readonly kept = new Set<string>()
 
@@ -46,7 +48,9 @@ export class DownWorld {
   ): DownReport {
     let what = first
     for (let round = 0; round < 200; round++) {
+      this.isPlanning = true
       const report = this.down.reconcile(what, budget)
+      this.isPlanning = false
       for (const wanted of report.wanted) this.deliver(wanted)
       this.items.commit()
       if (report.done && report.wanted.length === 0) return report
@@ -60,7 +64,8 @@ export class DownWorld {
     const { parent, name, item, nodes, version } = wanted
     const shown = this.tree.view.of(nodes[0]!)
     const now = this.items.child(parent, name)
-    if (shown === undefined || shown.kind === 'directory' || shown.current.entry.hash !== version) return false
+    if (shown === undefined || shown.kind === 'directory' || shown.current.entry.hash !== version)
+      return false
     if (shown.name !== wanted.logName || this.items.get(parent) === undefined) return false
     if (now?.id !== item?.id || now?.version !== item?.version) return false
     return this.deliver(wanted)
@@ -111,6 +116,87 @@ export class DownWorld {
     this.down.recover()
   }
 
+  /**
+   * As much of a scan as is needed after a crash: items follow what is on the disk. Returns what it would have written to
+   * the log.
+   */
+  rescan(): string[] {
+    const operations: string[] = []
+    const waiting = [rootItem]
+    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+      const path = this.#pathOf(id)
+      for (const { name } of this.fs.list(path)) {
+        if (id === rootItem && name === '.harp') continue
+        const found = this.#find(id, name, `${path}/${name}`, operations)
+        if (found?.kind === 'directory') waiting.push(found.id)
+      }
+    }
+    this.#forget(rootItem, operations)
+    this.#forget(stashItem, operations)
+    this.items.commit()
+    return operations
+  }
+
+  #find(parent: number, name: string, path: string, operations: string[]): Item | undefined {
+    const stat = this.fs.stat(path)!
+    const print = fingerprintOf(stat)
+    const there = this.items.child(parent, name)
+    if (there?.kind === stat.kind && there.print.ino === stat.ino) {
+      if (stat.kind === 'file' && this.read(path) !== there.version) operations.push(`edit ${path}`)
+      this.items.update(there.id, { print })
+      return there
+    }
+    const moved = this.items
+      .ofInode(stat.ino)
+      .find((item) => this.fs.stat(this.#pathOf(item.id))?.ino !== stat.ino)
+    if (moved?.kind === stat.kind) {
+      if (there !== undefined) this.items.remove(there.id)
+      this.items.update(moved.id, { parent, name, logName: name, print })
+      const shown = this.#shownIn(parent, name)
+      if (!moved.nodes.some((node) => shown?.nodes.includes(node))) operations.push(`move to ${path}`)
+      return this.items.get(moved.id)
+    }
+    const shown = this.#shownIn(parent, name)
+    const version = stat.kind === 'file' ? this.read(path) : undefined
+    const isKnown =
+      stat.kind === 'directory'
+        ? shown?.kind === 'directory'
+        : shown !== undefined &&
+          shown.kind !== 'directory' &&
+          (version === undefined || shown.versions.some(({ entry }) => entry.hash === version))
+    if (!isKnown || shown === undefined || stat.kind === 'other') {
+      operations.push(`new ${path}`)
+      return undefined
+    }
+    if (there !== undefined) this.items.remove(there.id)
+    const own = shown.kind === 'symlink' ? shown.current.entry.hash : version
+    const place = { parent, name, logName: name, nodes: shown.nodes }
+    return this.items.add({ ...place, kind: stat.kind, version: own, print, state: 'synced' })
+  }
+
+  #shownIn(parent: number, name: string) {
+    return this.tree.view.find(this.items.get(parent)!.nodes, name)
+  }
+
+  #forget(parent: number, operations: string[]): void {
+    for (const item of this.items.children(parent)) {
+      const path = this.#pathOf(item.id)
+      const stat = this.fs.stat(path)
+      if (stat?.ino === item.print.ino) {
+        if (item.kind === 'directory') this.#forget(item.id, operations)
+        continue
+      }
+      const shown = this.items.get(parent) === undefined ? undefined : this.#shownIn(parent, item.logName)
+      const isSeen = item.nodes.some((node) => shown?.nodes.includes(node))
+      if (isSeen) operations.push(`trash ${path}`)
+      this.items.remove(item.id)
+    }
+  }
+
+  #pathOf(id: number): string {
+    return [root, ...this.items.path(id)!].join('/')
+  }
+
   /** What a user sees of the disk: paths, with what is there. */
   disk(below = ''): string[] {
     const lines: string[] = []
@@ -159,7 +245,7 @@ export class DownWorld {
       view: () => this.tree.view as unknown as TreeView<LogEntry>,
       items: this.items,
       chunks: this.#chunks(),
-      versions: { rows: () => undefined, pieces: () => undefined },
+      versions: { rows: () => undefined, pieces: () => [] },
       fs: this.fs,
       names: this.names,
       keep: this.keep,

@@ -107,6 +107,13 @@ export class FrameEnd implements FrameStream {
     this.close(reason)
   }
 
+  /** Of what this end sent, also of a frame that is still coming. */
+  get arrivedBytes(): number {
+    const { time, bytesPerSecond = Infinity } = this.#options
+    const owedMs = Math.max(0, this.#freeAt - time.monotonic())
+    return Math.floor(this.sentBytes - (owedMs === 0 ? 0 : (owedMs / 1000) * bytesPerSecond))
+  }
+
   #arrive(flight: Flight): void {
     const last = this.#flights.at(-1)
     this.#flights.push(last === undefined || last.at <= flight.at ? flight : { ...flight, at: last.at })

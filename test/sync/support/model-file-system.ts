@@ -3,37 +3,16 @@ import { ModelInode } from './model-inode.ts'
 import type { ModelEntry, ModelKind } from './model-inode.ts'
 import { ModelNamespace } from './model-namespace.ts'
 import type { NameChange } from './model-namespace.ts'
+import { failure, ModelPaths } from './model-paths.ts'
+import type { ModelOptions, Place } from './model-paths.ts'
 
-export interface ModelOptions {
-  /** Default: true. */
-  readonly isCaseSensitive?: boolean
-  /** Of accented letters; see DiskNames. Default: `exact`. */
-  readonly forms?: 'exact' | 'same' | 'decomposed'
-  /** Whether files can have second names. Default: true. */
-  readonly hasLinks?: boolean
-  /** Characters that no name may have. Default: none. */
-  readonly refuses?: RegExp
-  /** Milliseconds since 1970. Default: one more at every change. */
-  readonly now?: () => number
-}
-
-interface Place {
-  /** The directories from the top to the one that it is in. */
-  readonly way: readonly ModelInode[]
-  readonly directory: ModelInode
-  readonly key: string
-  readonly name: string
-  readonly inode: ModelInode | undefined
-}
+export type { ModelOptions } from './model-paths.ts'
 
 interface OpenFile {
   readonly inode: ModelInode
   readonly isWritable: boolean
   readonly path: string
 }
-
-const encoder = new TextEncoder()
-const maximumLinks = 40
 
 /**
  * A file system in memory that is as bad as one with a journal may be: `crash` gives one of the states that a loss of
@@ -50,6 +29,7 @@ export class ModelFileSystem implements FileSystem {
   onCall: ((call: string, path: string) => void) | undefined
   readonly #options: ModelOptions
   readonly #root: ModelInode
+  readonly #paths: ModelPaths
   #names = new ModelNamespace()
   readonly #open = new Map<number, OpenFile>()
   readonly #badNames = new Map<number, string[]>()
@@ -65,6 +45,7 @@ export class ModelFileSystem implements FileSystem {
     this.#time = from?.time ?? 1_700_000_000_000
     this.#nextIno = from?.nextIno ?? 3
     this.#root = from?.root ?? new ModelInode(2, 'directory', this.#time)
+    this.#paths = new ModelPaths(this.#root, options)
   }
 
   /** One of the states after a loss of power now. The seed is any number; the same gives the same. */
@@ -129,7 +110,7 @@ export class ModelFileSystem implements FileSystem {
 
   /** A name of bytes that are no text. */
   addBadName(directory: string, shownAs: string): void {
-    const { ino } = this.#directory(directory)
+    const { ino } = this.#paths.directory(directory)
     this.#badNames.set(ino, [...(this.#badNames.get(ino) ?? []), shownAs])
   }
 
@@ -142,7 +123,7 @@ export class ModelFileSystem implements FileSystem {
     this.#call('stat', path)
     let place: Place
     try {
-      place = this.#locate(path)
+      place = this.#paths.locate(path)
     } catch (error) {
       const { code } = error as { code?: string }
       if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
@@ -153,7 +134,7 @@ export class ModelFileSystem implements FileSystem {
 
   list(path: string): readonly ListedName[] {
     this.#call('list', path)
-    const directory = this.#directory(path)
+    const directory = this.#paths.directory(path)
     const names = [...directory.entries.values()].map(({ name }) => ({ name, isText: true }))
     const bad = this.#badNames.get(directory.ino) ?? []
     return [...names, ...bad.map((name) => ({ name, isText: false }))]
@@ -166,7 +147,7 @@ export class ModelFileSystem implements FileSystem {
       inode = this.#add(path, 'file')
     } else {
       this.#call('open', path)
-      inode = this.#existing(path).inode
+      inode = this.#paths.existing(path).inode
       if (inode.kind === 'symlink') throw failure('ELOOP', path)
       if (inode.kind === 'directory' && mode === 'update') throw failure('EISDIR', path)
     }
@@ -221,8 +202,8 @@ export class ModelFileSystem implements FileSystem {
   rename(from: string, to: string): void {
     this.#change(`rename ${from} to`, to)
     this.#check(from)
-    const source = this.#existing(from)
-    const target = this.#locate(to)
+    const source = this.#paths.existing(from)
+    const target = this.#paths.locate(to)
     const { inode } = source
     const isSameName = source.directory === target.directory && source.key === target.key
     if (target.inode === inode && !isSameName) return
@@ -231,7 +212,7 @@ export class ModelFileSystem implements FileSystem {
     const arrival: NameChange = {
       directory: target.directory,
       key: target.key,
-      entry: { name: this.#listed(target.name), inode },
+      entry: { name: this.#paths.listed(target.name), inode },
     }
     const departure: NameChange = { directory: source.directory, key: source.key, entry: undefined }
     const dropped = target.inode?.kind === 'directory' ? target.inode : undefined
@@ -244,11 +225,11 @@ export class ModelFileSystem implements FileSystem {
   link(from: string, to: string): void {
     this.#change(`link ${from} to`, to)
     this.#check(from)
-    const { inode } = this.#existing(from)
+    const { inode } = this.#paths.existing(from)
     if (inode.kind === 'directory' || this.#options.hasLinks === false) throw failure('EPERM', to)
-    const target = this.#locate(to)
+    const target = this.#paths.locate(to)
     if (target.inode !== undefined) throw failure('EEXIST', to)
-    const entry = { name: this.#listed(target.name), inode }
+    const entry = { name: this.#paths.listed(target.name), inode }
     this.#names.change([{ directory: target.directory, key: target.key, entry }])
     this.#tick(inode)
     this.#touchDirectories(target)
@@ -256,7 +237,7 @@ export class ModelFileSystem implements FileSystem {
 
   unlink(path: string): void {
     this.#change('unlink', path)
-    const place = this.#existing(path)
+    const place = this.#paths.existing(path)
     if (place.inode.kind === 'directory') throw failure('EISDIR', path)
     this.#names.change([{ directory: place.directory, key: place.key, entry: undefined }])
     this.#tick(place.inode)
@@ -270,7 +251,7 @@ export class ModelFileSystem implements FileSystem {
 
   removeDirectory(path: string): void {
     this.#change('removeDirectory', path)
-    const place = this.#existing(path)
+    const place = this.#paths.existing(path)
     if (place.inode.kind !== 'directory') throw failure('ENOTDIR', path)
     if (place.inode.entries.size > 0) throw failure('ENOTEMPTY', path)
     this.#names.change([{ directory: place.directory, key: place.key, entry: undefined }], place.inode)
@@ -284,14 +265,14 @@ export class ModelFileSystem implements FileSystem {
 
   readSymlink(path: string): string {
     this.#call('readSymlink', path)
-    const { inode } = this.#existing(path)
+    const { inode } = this.#paths.existing(path)
     if (inode.kind !== 'symlink') throw failure('EINVAL', path)
     return inode.target
   }
 
   setTime(path: string, mtimeMs: number): void {
     this.#change('setTime', path)
-    const { inode } = this.#existing(path)
+    const { inode } = this.#paths.existing(path)
     inode.touch()
     inode.mtimeMs = mtimeMs
     this.#tick(inode)
@@ -299,7 +280,7 @@ export class ModelFileSystem implements FileSystem {
 
   setExec(path: string, exec: boolean): void {
     this.#change('setExec', path)
-    const { inode } = this.#existing(path)
+    const { inode } = this.#paths.existing(path)
     if (inode.kind === 'symlink') throw failure('ELOOP', path)
     if (inode.exec === exec) return
     inode.touch()
@@ -309,7 +290,7 @@ export class ModelFileSystem implements FileSystem {
 
   syncDirectory(path: string): void {
     this.#change('syncDirectory', path)
-    this.#names.sync(this.#directory(path))
+    this.#names.sync(this.#paths.directory(path))
   }
 
   free(path: string): number {
@@ -352,65 +333,14 @@ export class ModelFileSystem implements FileSystem {
   }
 
   #add(path: string, kind: ModelKind, target?: string): ModelInode {
-    const place = this.#locate(path)
+    const place = this.#paths.locate(path)
     if (place.inode !== undefined) throw failure('EEXIST', path)
     const inode = new ModelInode(this.#nextIno++, kind, this.#time, target)
     inode.mtimeMs = this.#tick(inode)
-    const entry = { name: this.#listed(place.name), inode }
+    const entry = { name: this.#paths.listed(place.name), inode }
     this.#names.change([{ directory: place.directory, key: place.key, entry }])
     this.#touchDirectories(place)
     return inode
-  }
-
-  #existing(path: string): Place & { readonly inode: ModelInode } {
-    const place = this.#locate(path)
-    if (place.inode === undefined) throw failure('ENOENT', path)
-    return { ...place, inode: place.inode }
-  }
-
-  #directory(path: string): ModelInode {
-    if (path === '/') return this.#root
-    const { inode } = this.#existing(path)
-    if (inode.kind !== 'directory') throw failure('ENOTDIR', path)
-    return inode
-  }
-
-  /** Follows symlinks on the way, and not the last step. */
-  #locate(path: string): Place {
-    const steps = path.split('/').filter((step) => step !== '')
-    const way = [this.#root]
-    let links = 0
-    for (;;) {
-      const directory = way.at(-1) ?? this.#root
-      const name = steps.shift()
-      if (name === undefined) throw failure('EBUSY', path)
-      if (name === '.') continue
-      if (name === '..') {
-        if (way.length > 1) way.pop()
-        continue
-      }
-      if (encoder.encode(name).length > 255) throw failure('ENAMETOOLONG', path)
-      if (this.#options.refuses?.test(name) === true) throw failure('EINVAL', path)
-      const key = this.#keyOf(name)
-      const inode = directory.entries.get(key)?.inode
-      if (steps.length === 0) return { way, directory, key, name, inode }
-      if (inode === undefined) throw failure('ENOENT', path)
-      if (inode.kind === 'symlink') {
-        if (++links > maximumLinks) throw failure('ELOOP', path)
-        if (inode.target.startsWith('/')) way.length = 1
-        steps.unshift(...inode.target.split('/').filter((step) => step !== ''))
-      } else if (inode.kind === 'directory') way.push(inode)
-      else throw failure('ENOTDIR', path)
-    }
-  }
-
-  #keyOf(name: string): string {
-    const formed = (this.#options.forms ?? 'exact') === 'exact' ? name : name.normalize('NFC')
-    return this.#options.isCaseSensitive === false ? formed.toLowerCase() : formed
-  }
-
-  #listed(name: string): string {
-    return this.#options.forms === 'decomposed' ? name.normalize('NFD') : name
   }
 
   #file(file: number): OpenFile {
@@ -435,10 +365,6 @@ function requireReplaceable(from: ModelInode, there: ModelInode, path: string): 
 function statOf(inode: ModelInode): FileStat {
   const { kind, size, mtimeMs, ctimeMs, birthtimeMs, ino, links, exec } = inode
   return { kind, size, mtimeMs, ctimeMs, birthtimeMs, ino, dev: 1, links, exec }
-}
-
-function failure(code: string, text: string): Error {
-  return Object.assign(new Error(`${code}: ${text}`), { code })
 }
 
 /** Small numbers with a seed, spread well enough. */

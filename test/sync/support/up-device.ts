@@ -1,4 +1,13 @@
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+} from 'node:fs'
 import { renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -89,6 +98,23 @@ export class UpDevice {
   /** As after a restart: what was only in memory is gone. */
   restart(): void {
     this.#up = undefined
+  }
+
+  /** From now on what is below these paths cannot be looked at. */
+  forbid(...paths: readonly string[]): void {
+    const check = (path: string): void => {
+      if (paths.some((forbidden) => path.startsWith(this.path(forbidden)))) {
+        throw Object.assign(new Error(`EACCES: permission denied, '${path}'`), { code: 'EACCES' })
+      }
+    }
+    const { stat, open, list } = nodeFileSystem
+    this.fs = {
+      ...nodeFileSystem,
+      stat: (path) => (check(path), stat(path)),
+      open: (path, mode) => (check(path), open(path, mode)),
+      list: (path) => (check(`${path}/`), list(path)),
+    }
+    this.restart()
   }
 
   async scan(
@@ -183,7 +209,10 @@ export class UpDevice {
           lines.push(`${path}/`)
           walk(path)
         } else if (stat.isSymbolicLink()) lines.push(`${path} -> ${readlinkSync(this.path(path))}`)
-        else lines.push(`${path} ${hashOf(readFileSync(this.path(path)))}${(stat.mode & 0o100) === 0 ? '' : ' x'}`)
+        else
+          lines.push(
+            `${path} ${hashOf(readFileSync(this.path(path)))}${(stat.mode & 0o100) === 0 ? '' : ' x'}`,
+          )
       }
     }
     walk('')
@@ -198,7 +227,6 @@ export class UpDevice {
 
   /** The types of this device's last operations. */
   lastOperations(count: number): string[] {
-    if (count === 0) return []
     return this.replica.order.slice(-count).map(({ operation }) => operation?.type ?? 'none')
   }
 
@@ -221,7 +249,7 @@ export class UpDevice {
   }
 
   #open(): UpSync {
-    const pool = new InlinePool(nodeFileSystem)
+    const pool = new InlinePool(this.fs)
     return new UpSync({
       root: this.root,
       replica: this.replica,
@@ -229,7 +257,9 @@ export class UpDevice {
       chunks: this.chunks,
       pool: {
         run: (name, job) => {
-          this.jobs.push(`${name} ${'files' in job ? job.files.length : 'directories' in job ? job.directories.length : 0}`)
+          this.jobs.push(
+            `${name} ${'files' in job ? job.files.length : 'directories' in job ? job.directories.length : 0}`,
+          )
           return pool.run(name, job)
         },
         close: () => pool.close(),
