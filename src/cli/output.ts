@@ -16,7 +16,8 @@ export function printRaw(content: string | Uint8Array): void {
 /** Of standard output; undefined where that is no terminal. */
 export function terminalSize(): { readonly columns: number; readonly rows: number } | undefined {
   const { isTTY, columns, rows } = process.stdout
-  return isTTY ? { columns, rows } : undefined
+  // Some terminals say 0, and mean that they do not know.
+  return isTTY ? { columns: columns || 80, rows: rows || 24 } : undefined
 }
 
 /** Rows with their columns aligned; the last column may be of any length. */

@@ -38,7 +38,8 @@ export async function restoreVersion({ path, version, to, json }: RestoreOptions
   const restored = await connectToDaemon().call('restore', request)
   if (json === true) printLine(JSON.stringify(restored))
   else {
-    const what = `${restored.version.slice(0, shownDigits)}, ${formatSize(restored.size)}`
+    const made = to === undefined ? `, as version ${restored.version.slice(0, shownDigits)}` : ''
+    const what = `${version.slice(0, shownDigits)} (${formatSize(restored.size)})${made}`
     printLine(`${printable(restored.path)} has the content of ${what}`)
   }
 }

@@ -172,14 +172,13 @@ describe('packs', () => {
       '000001.pack': 'something of somebody else',
       '000007.pack': 'HARPPACK\0\0\0\x09\0\0\0\0more',
     }
-    for (const [name, text] of Object.entries({ ...foreign, 'notes.txt': 'x' }))
-      writeFileSync(join(packs, name), text)
+    const all = Object.entries({ ...foreign, 'notes.txt': 'x' })
+    for (const [name, text] of all) writeFileSync(join(packs, name), text)
     const store = open()
     fill(store)
     expect(readable(store)).toBe(40)
     expect(problems).toHaveLength(2)
-    for (const [name, text] of Object.entries(foreign))
-      expect(readFileSync(join(packs, name), 'utf8')).toBe(text)
+    for (const [name, text] of all) expect(readFileSync(join(packs, name), 'utf8')).toBe(text)
   })
 
   test('scrubbing finds the damaged chunk, names it once, and goes on where it stopped', () => {

@@ -129,7 +129,13 @@ export class Assembly implements ChunkTaker {
       const id = idOf(rows, piece.row)
       for (const row of this.#wanted.get(idText(id)) ?? []) {
         const offset = this.#offsets[row] ?? 0
-        pieces.push({ id, key: keyOf(rows, row), offset, length: rows.lengths[row] ?? 0, sealed: piece.sealed })
+        pieces.push({
+          id,
+          key: keyOf(rows, row),
+          offset,
+          length: rows.lengths[row] ?? 0,
+          sealed: piece.sealed,
+        })
         pieceOf.push(piece)
       }
     }

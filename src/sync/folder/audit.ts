@@ -65,7 +65,13 @@ class Audit {
 
   get report(): AuditReport {
     const findings = this.#findings.slice(0, mostFindings)
-    return { entries: this.#entries, files: this.#files, chunks: this.#chunks, findings, repaired: this.#repaired }
+    return {
+      entries: this.#entries,
+      files: this.#files,
+      chunks: this.#chunks,
+      findings,
+      repaired: this.#repaired,
+    }
   }
 
   /** Reads every stored record again; a damaged one throws. Then the roots are computed from the log. */
@@ -90,7 +96,13 @@ class Audit {
       const item = parent === undefined ? undefined : this.#childNamed(parent, thing.name)
       if (thing.kind === 'directory') {
         if (item !== undefined) places.set(path.join('/'), item.id)
-        else this.#find('FOLDER_AUDIT_MISSING', path.join('/'), 'the directory is in the log and not on this disk')
+        else {
+          this.#find(
+            'FOLDER_AUDIT_MISSING',
+            path.join('/'),
+            'the directory is in the log and not on this disk',
+          )
+        }
         continue
       }
       shown++
@@ -122,7 +134,7 @@ class Audit {
 
   scrub(): void {
     const { chunks } = this.#parts
-    for (let done = false; !done; ) {
+    for (let done = false; !done;) {
       const step = chunks.scrub(scrubBytes)
       this.#chunks += step.checked
       for (const id of step.damaged) {
@@ -160,7 +172,11 @@ class Audit {
       rescan(item.parent)
       return
     }
-    this.#find('FOLDER_CONTENT_DAMAGED', relative, 'its bytes changed without being written: damage on the disk')
+    this.#find(
+      'FOLDER_CONTENT_DAMAGED',
+      relative,
+      'its bytes changed without being written: damage on the disk',
+    )
     if (!this.#repair) return
     refetch(item.id)
     this.#repaired++
@@ -194,7 +210,11 @@ function fixOf(code: string): string {
   if (code === 'FOLDER_CONTENT_DAMAGED') {
     return 'harp audit --repair fetches it again; look at the disk, it loses data'
   }
-  if (code === 'FOLDER_AUDIT_CHUNK') return 'it is fetched again when it is needed; look at the disk, it loses data'
-  if (code === 'SYNC_LOG_CORRUPT') return 'restore the home from a backup, or remove the folder and join it again'
+  if (code === 'FOLDER_AUDIT_CHUNK') {
+    return 'it is fetched again when it is needed; look at the disk, it loses data'
+  }
+  if (code === 'SYNC_LOG_CORRUPT') {
+    return 'restore the home from a backup, or remove the folder and join it again'
+  }
   return 'syncing puts it right by itself; look at harp status'
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { errorMessage, HarpError } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
@@ -7,9 +6,7 @@ import { contentKeysOf } from '../content/content-keys.ts'
 import type { ContentKeys } from '../content/content.ts'
 import type { CryptoSuite, RandomBytes } from '../crypto/suite.ts'
 import type { FolderStateName } from '../device/daemon-api.ts'
-import { fingerprintOf, type FileSystem } from '../disk/file-system.ts'
-import { LocalNames, probeDisk } from '../disk/local-names.ts'
-import { privatePaths } from '../disk/private-directory.ts'
+import type { FileSystem } from '../disk/file-system.ts'
 import type { ChunkerParameters } from '../format/membership.ts'
 import type { NodeId } from '../ids.ts'
 import { rootItem, type ItemStore } from '../items/item.ts'
@@ -23,14 +20,14 @@ import { FolderWatcher } from '../up/watcher.ts'
 import type { WorkPool } from '../work/job.ts'
 import { auditFolder, type AuditReport } from './audit.ts'
 import { DiskLock } from './disk-lock.ts'
+import { namesOf, prepareRoot } from './folder-root.ts'
 import { Downloads } from './downloads.ts'
 import { Placing } from './placing.ts'
 import { Problems } from './problems.ts'
 import { Restoring } from './restoring.ts'
-import { Retention } from './retention.ts'
-import { Settling } from './settling.ts'
 import { ShownTotals } from './shown-totals.ts'
-import { adoptKept, removeRestores, removeTemporaries, rescuedEdits } from './temporaries.ts'
+import { adoptKept, removeRestores, rescuedEdits } from './temporaries.ts'
+import { Upkeep } from './upkeep.ts'
 import { VersionBook } from './version-book.ts'
 import type { KeepPolicy } from './version-source.ts'
 
@@ -60,8 +57,6 @@ export interface ContentSideParts {
 const downloadsAtOnce = 4_096
 const againMs = 1_000
 const blockedCheckMs = 5_000
-const firstRetentionMs = 10 * 60_000
-const retentionMs = 60 * 60_000
 
 /**
  * The user's files and the log, kept in agreement: scans what the watcher marks and writes it to the log, plans what the
@@ -77,12 +72,9 @@ export class ContentSide {
   readonly #down: DownSync
   readonly #watcher: FolderWatcher
   readonly #problems = new Problems()
-  readonly #settling: Settling
   readonly #stopping = new AbortController()
   readonly #shown: ShownTotals
-  readonly #retention: Retention
-  #nextRetention: number
-  #isTidied = false
+  readonly #upkeep: Upkeep
   #dirty: Set<number> | 'everything' = 'everything'
   /** Looked at again after a while: files that were changing. */
   #again = new Set<number>()
@@ -103,8 +95,8 @@ export class ContentSide {
     const keys = contentKeysOf(suite, replica.folderId, firstEpochKey)
     this.#keys = keys
     const { lock } = this
-    this.#prepareRoot()
-    const names = this.#probeNames()
+    prepareRoot(fs, root, items)
+    const names = namesOf(fs, root)
     this.versions = new VersionBook({ replica, chunks, keys, fs, maximum: parts.chunker.maximum })
     const placing = new Placing({
       root,
@@ -128,7 +120,8 @@ export class ContentSide {
       clock,
       onDirty: (directories) => this.scanSoon(directories),
       onStale: () => this.#planAgain(),
-      onProblem: (problem) => this.#problems.add('download', problem),
+      onProblem: (problem) =>
+        this.#problems.add(problem.code === 'FOLDER_EDIT_RESCUED' ? 'rescued' : 'download', problem),
       onProgress: () => this.#wake(),
     })
     this.#up = new UpSync({
@@ -157,9 +150,12 @@ export class ContentSide {
       isIgnored: (path, isDirectory) => this.#up.isIgnored(path, isDirectory),
     })
     this.#shown = new ShownTotals(replica, clock)
-    this.#retention = new Retention({ root, replica, chunks, versions: this.versions, fs, clock })
-    this.#nextRetention = clock.monotonic() + firstRetentionMs
-    this.#settling = new Settling({ root, items, pool, clock, lock })
+    this.#upkeep = new Upkeep({
+      ...parts,
+      versions: this.versions,
+      lock,
+      isOver: () => this.state !== 'idle' || this.#stopping.signal.aborted,
+    })
     this.#watcher = new FolderWatcher({
       root,
       items,
@@ -194,7 +190,10 @@ export class ContentSide {
     if (this.#isPlanned) return { files, bytes }
     const shown = this.#shown.count()
     const here = this.#parts.items.totals()
-    return { files: Math.max(files, shown.files - here.files), bytes: Math.max(bytes, shown.bytes - here.bytes) }
+    return {
+      files: Math.max(files, shown.files - here.files),
+      bytes: Math.max(bytes, shown.bytes - here.bytes),
+    }
   }
 
   get problems(): readonly FolderProblem[] {
@@ -257,19 +256,9 @@ export class ContentSide {
     }
     if (this.#nextRescan > 0 && now >= this.#nextRescan) this.scanSoon('everything')
     this.downloads.tick()
+    if (this.downloads.failed === 0) this.#problems.set('download', [])
     this.#watcher.tick()
-    if (this.state === 'idle') this.#guard(this.#whenIdle())
-  }
-
-  async #whenIdle(): Promise<void> {
-    const { clock, keep, log, fs, root } = this.#parts
-    if (!this.#isTidied) removeTemporaries(fs, root)
-    this.#isTidied = true
-    await this.#settling.tick()
-    if (keep !== 'staggered' || clock.monotonic() < this.#nextRetention) return
-    this.#nextRetention = clock.monotonic() + retentionMs
-    const freed = await this.#retention.run(() => this.state !== 'idle' || this.#stopping.signal.aborted)
-    if (freed > 0) log.info({ freed }, 'content of old versions dropped')
+    if (this.state === 'idle') this.#guard(this.#upkeep.tick())
   }
 
   /** Waits until what is marked has been scanned and written to the log. */
@@ -348,7 +337,7 @@ export class ContentSide {
   async #scan(): Promise<void> {
     const what = this.#dirty
     this.#dirty = new Set()
-    if (what === 'everything') this.#prepareRoot()
+    if (what === 'everything') prepareRoot(this.#parts.fs, this.#parts.root, this.#parts.items)
     this.#scanning = true
     this.#progress = { scanned: 0, hashed: 0, hashedBytes: 0 }
     const { clock, rescanMs, log } = this.#parts
@@ -364,6 +353,7 @@ export class ContentSide {
     }
     if (what === 'everything') {
       this.#acceptsDeletions = false
+      this.#forgetIntents()
       this.#nextRescan = clock.monotonic() + rescanMs * (0.75 + Math.random() / 2)
     }
     this.#problems.replace('scan', report.problems, what)
@@ -376,6 +366,15 @@ export class ContentSide {
     if (report.changed > 0) log.debug({ changed: report.changed }, 'local changes')
     this.#noteTouched(report.stale)
     this.#watcher.sync()
+  }
+
+  /** All places have been looked at while nothing was being put in place: those of an earlier run have been found. */
+  #forgetIntents(): void {
+    const { items } = this.#parts
+    const intents = items.intents()
+    if (intents.length === 0) return
+    items.clearIntents(intents.map(({ temporaryName }) => temporaryName))
+    items.commit()
   }
 
   async #plan(): Promise<void> {
@@ -436,7 +435,7 @@ export class ContentSide {
   #isCurrent({ parent, logName, version }: WantedContent): boolean {
     const { items, replica } = this.#parts
     const path = [logName]
-    for (let id = parent; id !== rootItem; ) {
+    for (let id = parent; id !== rootItem;) {
       const item = items.get(id)
       if (item === undefined) return false
       path.unshift(item.logName)
@@ -444,26 +443,5 @@ export class ContentSide {
     }
     const shown = replica.view.at(path)
     return shown !== undefined && shown.kind !== 'directory' && shown.current.entry.hash === version
-  }
-
-  /**
-   * The root's own item says which directory it is, so that nothing is ever written through a link in its place. Where
-   * the marker is missing the folder's disk is not there, and nothing is made.
-   */
-  #prepareRoot(): void {
-    const { fs, root, items } = this.#parts
-    const stat = fs.stat(root)
-    if (stat?.kind !== 'directory' || fs.stat(join(root, privatePaths.marker)) === undefined) return
-    items.update(rootItem, { print: fingerprintOf(stat) })
-    for (const directory of [privatePaths.temporary, privatePaths.kept]) {
-      if (fs.stat(join(root, directory)) === undefined) fs.makeDirectory(join(root, directory))
-    }
-  }
-
-  #probeNames(): LocalNames {
-    const { fs, root } = this.#parts
-    const probed = join(root, privatePaths.temporary)
-    const usual = { isCaseSensitive: true, forms: 'exact', isReserving: false } as const
-    return new LocalNames(fs.stat(probed)?.kind === 'directory' ? probeDisk(fs, probed) : usual)
   }
 }

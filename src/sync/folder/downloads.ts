@@ -163,7 +163,9 @@ export class Downloads {
       this.#fail(download, 'FOLDER_WRONG_CONTENT', 'its chunks are not what its author said')
     } else {
       this.#fail(download, outcome.fault.code, outcome.fault.message)
-      if (outcome.fault.code === 'ENOENT' || outcome.fault.code === 'ENOTDIR') onDirty([download.wanted.parent])
+      if (outcome.fault.code === 'ENOENT' || outcome.fault.code === 'ENOTDIR') {
+        onDirty([download.wanted.parent])
+      }
     }
     if (outcome.state !== 'done') items.clearIntents([placement.temporaryName])
     this.#parts.onProgress()
@@ -221,4 +223,3 @@ const fixes: Readonly<Record<string, string>> = {
   FOLDER_WRONG_CONTENT: 'ask the author to save the file again',
   FOLDER_CHUNKS_UNKNOWN: 'connect a device that has this version',
 }
-

@@ -51,9 +51,13 @@ export function versionNamed(history: FileHistory, prefix: string): HistoryVersi
     : []
   const [first] = found
   if (first !== undefined && found.length === 1) return first
-  throw new HarpError('SYNC_VERSION_UNKNOWN', `${found.length === 0 ? 'no' : 'more than one'} version ${prefix}`, {
-    fix: 'take a version from harp log, with at least 12 digits',
-  })
+  throw new HarpError(
+    'SYNC_VERSION_UNKNOWN',
+    `${found.length === 0 ? 'no' : 'more than one'} version ${prefix}`,
+    {
+      fix: 'take a version from harp log, with at least 12 digits',
+    },
+  )
 }
 
 function describe(

@@ -31,7 +31,8 @@ export const folderErrors = {
     fix: 'Choose another one with --name.',
   },
   SYNC_FOLDER_PLACE: {
-    summary: 'A folder cannot be at that path: no directory, part of another folder, or in use by another harp.',
+    summary:
+      'A folder cannot be at that path: no directory, part of another folder, or in use by another harp.',
     fix: 'The message names the reason; name a directory of its own.',
   },
   SYNC_AUTHORITY: {
@@ -43,7 +44,8 @@ export const folderErrors = {
     fix: 'Do what the text says (free space, permissions), then start harp again.',
   },
   FOLDER_CLOCK_AHEAD: {
-    summary: 'Changes of a device whose clock is more than 5 minutes ahead are held back until their time has come.',
+    summary:
+      'Changes of a device whose clock is more than 5 minutes ahead are held back until their time has come.',
     fix: 'Set the clock of that device right.',
   },
   FOLDER_DISK_FULL: {
@@ -59,7 +61,8 @@ export const folderErrors = {
     fix: 'Ask the author to save the file again.',
   },
   FOLDER_EDIT_RESCUED: {
-    summary: 'A file was saved in the very moment in which another version took its place. What was saved was set aside.',
+    summary:
+      'A file was saved in the very moment in which another version took its place. What was saved was set aside.',
     fix: 'Move it from the path that is named to where it belongs, or remove it.',
   },
   FOLDER_CHUNKS_UNKNOWN: {

@@ -74,7 +74,9 @@ export class FolderPeers {
     const { replica, trusted } = this.#parts
     const { log, deviceId } = replica
     const members = log.membership.members(log.heads()).map((member) => member.deviceId)
-    if (replica.role === undefined && trusted !== undefined && !members.includes(trusted)) members.push(trusted)
+    if (replica.role === undefined && trusted !== undefined && !members.includes(trusted)) {
+      members.push(trusted)
+    }
     return members.filter((member) => member !== deviceId)
   }
 
@@ -149,7 +151,10 @@ export class FolderPeers {
 
   /** What it sent was not what it should be; the fetcher stops asking who does so again. */
   struck(device: DeviceId, detail: string): void {
-    this.#parts.log.warn({ device: device.slice(0, 16), detail }, 'a device sent wrong chunks, or none in time')
+    this.#parts.log.warn(
+      { device: device.slice(0, 16), detail },
+      'a device sent wrong chunks, or none in time',
+    )
   }
 
   /** The stream on which we ask a device for chunks has ended; another is opened after a while. */

@@ -334,7 +334,8 @@ export class Folder {
   #fail(error: unknown): void {
     if (this.#fault !== undefined) return
     const code = error instanceof HarpError ? error.code : 'FOLDER_FAULT'
-    const fix = (error instanceof HarpError ? error.fix : undefined) ?? 'start harp again; report it if it stays'
+    const fix =
+      (error instanceof HarpError ? error.fix : undefined) ?? 'start harp again; report it if it stays'
     this.#fault = { code, path: '', message: errorMessage(error), fix }
     this.#options.log.error({ code, error: errorMessage(error) }, 'folder stopped')
     this.peers.stop()

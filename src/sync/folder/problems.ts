@@ -23,7 +23,11 @@ export class Problems {
   }
 
   /** What a look found; one at everything forgets what was found before. */
-  replace(source: string, problems: readonly FolderProblem[], looked: 'everything' | ReadonlySet<unknown>): void {
+  replace(
+    source: string,
+    problems: readonly FolderProblem[],
+    looked: 'everything' | ReadonlySet<unknown>,
+  ): void {
     if (looked === 'everything') this.set(source, problems)
     else for (const problem of problems) this.add(source, problem)
   }

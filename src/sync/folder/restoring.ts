@@ -94,7 +94,9 @@ export class Restoring {
     const rows = versions.rows(version)
     if (rows === undefined) throw unavailable('its list of chunks is not here')
     if (content.size > fs.free(join(temporary, '..'))) {
-      throw new HarpError('FOLDER_DISK_FULL', `no room for ${content.size} bytes`, { fix: 'free space on the disk' })
+      throw new HarpError('FOLDER_DISK_FULL', `no room for ${content.size} bytes`, {
+        fix: 'free space on the disk',
+      })
     }
     const assembly = new Assembly(this.#parts, { temporary, rows, onArrived: () => undefined })
     const timer = this.#watch(assembly)
@@ -123,7 +125,12 @@ export class Restoring {
     const { replica, now } = this.#parts
     for (const node of this.#hidden(path)) {
       const shown = restore(replica.view, node)
-      if (typeof shown !== 'string') replica.write(shown.map((one) => ({ operation: one })), now())
+      if (typeof shown !== 'string') {
+        replica.write(
+          shown.map((one) => ({ operation: one })),
+          now(),
+        )
+      }
     }
     const current = replica.view.at(path)
     if (current === undefined || current.kind === 'directory') {
@@ -142,7 +149,9 @@ export class Restoring {
     const { log } = replica
     const entry = log.entry(version)
     const chunkList = entry === undefined ? undefined : this.#parts.versions.chunkList(entry)
-    const change = planned.map((one) => (chunkList === undefined ? { operation: one } : { operation: one, chunkList }))
+    const change = planned.map((one) =>
+      chunkList === undefined ? { operation: one } : { operation: one, chunkList },
+    )
     replica.write(change, now())
   }
 

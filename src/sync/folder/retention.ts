@@ -70,7 +70,7 @@ export class Retention {
     const found = await this.#kept(() => isOver() || replica.log.size !== size)
     if (found === undefined) return 0
     let freed = this.#dropKeptFiles(found.versions)
-    for (let done = false; !done && !isOver() && replica.log.size === size; ) {
+    for (let done = false; !done && !isOver() && replica.log.size === size;) {
       const step = this.#parts.chunks.collect((id) => found.chunks.has(idText(id.subarray(0, 8))))
       freed += step.freedBytes
       done = step.done
@@ -80,9 +80,7 @@ export class Retention {
     return freed
   }
 
-  async #kept(
-    isOver: () => boolean,
-  ): Promise<{ versions: Set<EntryHash>; chunks: Set<string> } | undefined> {
+  async #kept(isOver: () => boolean): Promise<{ versions: Set<EntryHash>; chunks: Set<string> } | undefined> {
     const { replica, versions, clock } = this.#parts
     const kept = { versions: new Set<EntryHash>(), chunks: new Set<string>() }
     const now = clock.wall()
@@ -99,7 +97,9 @@ export class Retention {
         kept.versions.add(version)
         const rows = versions.rows(version)
         if (rows === undefined) continue
-        for (let row = 0; row < rows.lengths.length; row++) kept.chunks.add(idText(idOf(rows, row).subarray(0, 8)))
+        for (let row = 0; row < rows.lengths.length; row++) {
+          kept.chunks.add(idText(idOf(rows, row).subarray(0, 8)))
+        }
         for (const piece of versions.pieces(version)) kept.chunks.add(idText(piece.subarray(0, 8)))
       }
     }

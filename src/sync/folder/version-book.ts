@@ -80,14 +80,19 @@ export class VersionBook implements VersionSource {
   /** Fetches what `rows` lacks. Undefined: it is here now. */
   async complete(version: EntryHash, fetcher: ChunkFetcher): Promise<VersionProblem | undefined> {
     const outline = this.#outline(version)
-    if (outline === undefined) return { code: 'FOLDER_CHUNKS_UNKNOWN', message: 'the version is not in the log' }
+    if (outline === undefined) {
+      return { code: 'FOLDER_CHUNKS_UNKNOWN', message: 'the version is not in the log' }
+    }
     const { list } = outline
     let { chunkList } = outline
     if (chunkList === undefined && list !== undefined) {
       try {
         chunkList = await fetcher.wantList(list.hash, list.count)
       } catch (error) {
-        return { code: 'FOLDER_CHUNKS_UNKNOWN', message: `the list of its chunks is not to be had: ${String(error)}` }
+        return {
+          code: 'FOLDER_CHUNKS_UNKNOWN',
+          message: `the list of its chunks is not to be had: ${String(error)}`,
+        }
       }
       this.#parts.chunks.addList(list.hash, chunkList)
     }
@@ -98,7 +103,10 @@ export class VersionBook implements VersionSource {
       return { code: 'FOLDER_CHUNKS_UNKNOWN', message: 'the list of its chunks is not to be had' }
     } catch (error) {
       if (!(error instanceof FormatError)) throw error
-      return { code: 'FOLDER_WRONG_CONTENT', message: `its author wrote an impossible manifest: ${error.message}` }
+      return {
+        code: 'FOLDER_WRONG_CONTENT',
+        message: `its author wrote an impossible manifest: ${error.message}`,
+      }
     }
   }
 

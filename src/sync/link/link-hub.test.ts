@@ -147,6 +147,25 @@ test('a device that was started anew has a new link at once', async () => {
   expect(far.problems).toEqual([])
 })
 
+test('a device that lost its link unseen by this end comes back at once, whoever dialled before', async () => {
+  let ahead = 0
+  const clock = { wall: () => Date.now(), monotonic: () => performance.now() + ahead }
+  const times = { keepAliveIntervalMs: 600_000 }
+  const far = await hubs.start(1, { times, clock })
+  const near = await hubs.start(0, { times })
+  const { cable, address } = await cableTo(near)
+  far.dials(near, address)
+  await far.linkTo(near)
+  const link = await near.linkTo(far)
+  cable.stall()
+  link.close('gone')
+  ahead = 10_001
+  near.dials(far)
+  await near.linkTo(far)
+  await eventually('the new one', () => (far.opened.length === 2 ? true : undefined))
+  expect(far.closed).toEqual(['duplicate'])
+})
+
 test('two programs with the keys of one other device are named', async () => {
   const times = { backOffFirstMs: 10, backOffLastMs: 20 }
   const far = await hubs.start(1)

@@ -148,8 +148,10 @@ export class LinkHub implements JoinDialer {
     if (peer !== this.deviceId && !this.#links.has(peer)) this.#dialer.dialNow(peer)
   }
 
-  dialJoin(address: string, expected: DeviceId): Promise<SecureConnection | ConnectionRefusal> {
-    return this.#dialAddress(address, expected, 'join')
+  async dialJoin(address: string, expected: DeviceId): Promise<SecureConnection | ConnectionRefusal> {
+    const found = await this.#dialAddress(address, expected, 'join')
+    if ('peer' in found) this.#keepJoin(found)
+    return found
   }
 
   /** Says goodbye to all. Nothing is open after it. */
@@ -194,10 +196,14 @@ export class LinkHub implements JoinDialer {
     socket.once('close', leave)
     if (protocol === 'sync') this.#connect(connection, false)
     else {
-      this.#joins.add(connection)
-      socket.once('close', () => this.#joins.delete(connection))
+      this.#keepJoin(connection)
       this.#desk.serve(connection, this.#gate.isBarred(hostOf(connection.address)))
     }
+  }
+
+  #keepJoin(connection: SecureConnection): void {
+    this.#joins.add(connection)
+    connection.socket.once('close', () => this.#joins.delete(connection))
   }
 
   #connect(connection: SecureConnection, isMember: boolean): TlsLink {
@@ -218,9 +224,10 @@ export class LinkHub implements JoinDialer {
     const { addressesOf, log } = this.#options
     for (const address of addressesOf(peer).slice(0, 2 * linkLimits.addresses)) {
       const found = await this.#dialAddress(address, peer, 'sync')
-      if (this.#abort.signal.aborted) {
+      // NOTE: meanwhile it may have dialled us.
+      if (this.#abort.signal.aborted || this.#links.has(peer)) {
         if ('peer' in found) found.socket.destroy()
-        return false
+        return true
       }
       if ('state' in found) log.debug({ peer, address, problem: found.message }, 'no link')
       else if (await this.#connect(found, true).opened) return true
@@ -265,9 +272,15 @@ export class LinkHub implements JoinDialer {
     if (!this.#options.isMember(link.peer)) return 'no member'
     const old = this.#links.get(link.peer)
     if (old === undefined) return undefined
-    if (!replacesLink(this.deviceId, old, link)) return 'duplicate'
+    if (!this.#isOutlived(old) && !replacesLink(this.deviceId, old, link)) return 'duplicate'
     this.#noteReplaced(old, link)
     return undefined
+  }
+
+  /** Nobody dials who has a link: after the time that two attempts may overlap, the other end has lost this one. */
+  #isOutlived(old: TlsLink): boolean {
+    const now = this.#options.clock.monotonic()
+    return old.openedAt !== undefined && now - old.openedAt > this.times.handshakeMs
   }
 
   #noteReplaced(old: TlsLink, link: TlsLink): void {

@@ -125,6 +125,7 @@ export class Scanner {
     const { parts, findings, rules } = this.#run
     const start = path.length === 0 ? '' : `${path.join('/')}/`
     const items = parts.items.children(directory.id)
+    this.#lost.delete(directory.id)
     findings.scanned += listing.entries.length
     for (const name of listing.badNames) {
       findings.problem('FOLDER_BAD_NAME', start + name, describeBadName(start + name))

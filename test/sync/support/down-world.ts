@@ -175,7 +175,11 @@ export class DownWorld {
   }
 
   #shownIn(parent: number, name: string) {
-    return this.tree.view.find(this.items.get(parent)!.nodes, name)
+    const { view } = this.tree
+    const { nodes } = this.items.get(parent)!
+    // The item may lag behind: of what its directory is shown as now.
+    const directory = nodes.map((node) => view.of(node)).find((shown) => shown?.kind === 'directory')
+    return view.find(directory?.nodes ?? nodes, name)
   }
 
   #forget(parent: number, operations: string[]): void {
