@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { toHex } from '../../src/sync/ids.ts'
 import { CheckingTaker, chunkOf, idOfChunk } from './support/chunk-shelf.ts'
-import { ChunkWorld, type EvilAnswer, type Source } from './support/chunk-world.ts'
+import { TransferWorld, type EvilAnswer, type Source } from './support/transfer-world.ts'
 
 /**
  * Whatever the interleaving and whoever lies, goes away or falls silent: every want ends delivered right, or known as
@@ -61,7 +61,7 @@ function cycle(values: readonly number[]): () => number {
 test('every want ends: delivered right, or known as held by nobody', async () => {
   await fc.assert(
     fc.asyncProperty(plan, async ({ casts, sizes, takerDelays, cancelsAt, seed }) => {
-      const world = new ChunkWorld({ windowBytes: window })
+      const world = new TransferWorld({ windowBytes: window })
       const chunks = sizes.map((length, index) => chunkOf(seed + index, length))
       const held = new Set<string>()
       const honest: Source[] = []
@@ -108,8 +108,11 @@ test('every want ends: delivered right, or known as held by nobody', async () =>
       expect(stats.wantedIds).toBe(stats.missingIds)
       expect(stats.wantedBytes).toBe(stats.missingBytes)
       expect(got.size + stats.wantedIds).toBe(all.size)
-      expect(stats).toMatchObject({ outstandingBytes: 0, settlingBytes: 0 })
-      if (cancelsAt === null) expect(fickle.got.size).toBe(got.size)
+      // What is missing is asked for again from time to time.
+      expect(stats.outstandingBytes).toBeLessThanOrEqual(stats.missingBytes)
+      expect(stats.settlingBytes).toBe(0)
+      expect(fickle.got.size).toBeLessThanOrEqual(got.size)
+      expect(cancelsAt !== null || fickle.got.size === got.size).toBe(true)
       expect(world.taker.mostHeldBytes).toBeLessThanOrEqual(window * 1.5 + 100 * kib)
       const names = honest.map(({ device }) => device.slice(0, 2))
       expect(world.strikes.filter((text) => names.includes(text.slice(0, 2)))).toEqual([])

@@ -3,15 +3,19 @@ import { describe, expect, it } from 'vitest'
 import type { WantedContent } from '../../src/sync/plan/wanted.ts'
 import { DownWorld } from './support/down-world.ts'
 import { OrderedTree, type TestEntry } from './support/ordered-tree.ts'
+import type { Devices } from './support/tree-devices.ts'
 import { rawHistory, userHistory } from './support/tree-histories.ts'
 
-/** Any order in which devices may hear of things, in portions. */
-function portions(entries: readonly TestEntry[], choices: readonly number[]): TestEntry[][] {
+const runs = 2000
+const choices = fc.array(fc.nat(0xffff), { minLength: 8, maxLength: 8 })
+
+/** Any order in which a device may hear of things, in portions. */
+function portions(entries: readonly TestEntry[], order: readonly number[]): TestEntry[][] {
   const waiting = [...entries]
   const known = new Set<string>()
   const batches: TestEntry[][] = []
   for (let turn = 0; waiting.length > 0; turn++) {
-    const choice = choices[turn % choices.length]!
+    const choice = order[turn % order.length]!
     const batch: TestEntry[] = []
     for (let count = 0; count <= choice % 4 && waiting.length > 0; count++) {
       const ready = waiting.filter(({ past }) => [...past].every((hash) => known.has(hash)))
@@ -25,7 +29,6 @@ function portions(entries: readonly TestEntry[], choices: readonly number[]): Te
   return batches
 }
 
-const runs = Number(process.env['RUNS'] ?? 150)
 /** For the report of a failure. */
 function story(batches: readonly TestEntry[][]): string {
   const short = (text: string): string => text.slice(0, 4)
@@ -35,114 +38,105 @@ function story(batches: readonly TestEntry[][]): string {
     const bases = 'bases' in op ? ` [${op.bases.map(short).join()}]` : ''
     return `${device}: ${op.type} ${short(op.node)}${to}${bases} past ${[...past].map(short).join()}`
   }
-  return batches
-    .map((batch) => batch.map((entry) => `${short(entry.hash)} ${line(entry)}`).join('\n'))
-    .join('\n--\n')
+  const lines = (batch: TestEntry[]) => batch.map((entry) => `${short(entry.hash)} ${line(entry)}`)
+  return batches.map((batch) => lines(batch).join('\n')).join('\n--\n')
 }
 
-const choices = fc.array(fc.nat(0xffff), { minLength: 8, maxLength: 8 })
+/** A device that hears of a history in portions; `order` are random numbers for what else may differ. */
+interface Hearing {
+  readonly world: DownWorld
+  readonly batches: readonly TestEntry[][]
+  readonly order: readonly number[]
+}
 
-describe('the disk follows the view', () => {
-  for (const [name, history] of [
-    ['any operations', rawHistory(40)],
-    ['what users do', userHistory(50)],
-  ] as const) {
-    it(`by what was touched: ${name}`, () => {
-      fc.assert(
-        fc.property(history, choices, (devices, order) => {
-          const tree = new OrderedTree()
-          const world = new DownWorld(tree)
-          const batches = portions(devices.entries, order)
-          for (const [index, batch] of batches.entries()) {
-            tree.take(batch)
-            if ((order[index % 8]! & 16) === 0) world.sync()
-          }
-          world.sync()
-          expect(world.disk(), story(batches)).toEqual(world.shown())
-          expect(world.stashed(), story(batches)).toEqual([])
-          world.fs.record()
-          expect(world.sync('everything').wanted).toEqual([])
-          expect(world.fs.operations).toEqual([])
-        }),
-        { numRuns: runs },
-      )
-    })
+function forAll(history: fc.Arbitrary<Devices>, act: (hearing: Hearing) => void): void {
+  const property = fc.property(history, choices, ({ entries }, order) => {
+    const batches = portions(entries, order)
+    try {
+      act({ world: new DownWorld(new OrderedTree()), batches, order })
+    } catch (error) {
+      throw new Error(story(batches), { cause: error })
+    }
+  })
+  fc.assert(property, { numRuns: runs })
+}
 
-    it(`with contents that come late, and little steps: ${name}`, () => {
-      fc.assert(
-        fc.property(history, choices, (devices, order) => {
-          const tree = new OrderedTree()
-          const world = new DownWorld(tree)
-          const late: WantedContent[] = []
-          const batches = portions(devices.entries, order)
-          for (const [index, batch] of batches.entries()) {
-            tree.take(batch)
-            const choice = order[index % 8]!
-            late.push(...world.down.reconcile(tree.tree.touched.take(), choice % 5).wanted)
-            while (late.length > (choice >> 4) % 4) world.deliverLate(late.shift()!)
-          }
-          world.sync('everything', 3)
-          expect(world.disk(), story(batches)).toEqual(world.shown())
-          expect(world.stashed(), story(batches)).toEqual([])
-        }),
-        { numRuns: runs },
-      )
-    })
+const isMine = (line: string): boolean => line.includes('unknown')
 
-    it(`with things of users everywhere, which stay: ${name}`, () => {
-      fc.assert(
-        fc.property(history, choices, (devices, order) => {
-          const tree = new OrderedTree()
-          const world = new DownWorld(tree)
-          const batches = portions(devices.entries, order)
-          let unknown = 0
-          for (const [index, batch] of batches.entries()) {
-            tree.take(batch)
-            world.sync()
-            const directories = ['', ...world.disk().filter((line) => line.endsWith('/'))]
-            const directory = directories[order[index % 8]! % directories.length]!
-            if (index % 2 === 0) world.save(`/folder/${directory}unknown${++unknown}`, 'mine')
-          }
-          world.sync('everything')
-          const disk = world.disk()
-          const mine = disk.filter((line) => line.includes('unknown'))
-          expect(mine.length, story(batches)).toBe(unknown)
-          const others = disk.filter((line) => !line.includes('unknown'))
-          const extra = others.filter((line) => !world.shown().includes(line))
-          for (const line of extra) expect(mine.some((path) => path.startsWith(line))).toBe(true)
-          expect(others).toEqual(expect.arrayContaining(world.shown()))
-        }),
-        { numRuns: runs },
-      )
+describe.for([
+  ['any operations', rawHistory(40)],
+  ['what users do', userHistory(50)],
+] as const)('the disk follows the view: %s', ([, history]) => {
+  it('by what was touched', () => {
+    forAll(history, ({ world, batches, order }) => {
+      for (const [index, batch] of batches.entries()) {
+        world.tree.take(batch)
+        if ((order[index % 8]! & 16) === 0) world.sync()
+      }
+      world.sync()
+      expect(world.disk()).toEqual(world.shown())
+      expect(world.stashed()).toEqual([])
+      world.fs.record()
+      expect(world.sync('everything').wanted).toEqual([])
+      expect(world.fs.operations).toEqual([])
     })
+  })
 
-    it(`wherever it is stopped: ${name}`, () => {
-      fc.assert(
-        fc.property(history, choices, fc.nat(150), (devices, order, calls) => {
-          const tree = new OrderedTree()
-          const world = new DownWorld(tree)
-          const batches = portions(devices.entries, order)
-          const half = batches.length >> 1
-          for (const batch of batches.slice(0, half)) tree.take(batch)
-          world.sync()
-          for (const batch of batches.slice(half)) tree.take(batch)
-          let left = calls
-          world.fs.onCall = () => {
-            if (world.isPlanning && left-- === 0) throw new Error('stopped')
-          }
-          try {
-            world.sync()
-          } catch (error) {
-            expect((error as Error).message).toBe('stopped')
-          }
-          world.crash()
-          expect(world.rescan(), story(batches)).toEqual([])
-          world.sync('everything')
-          expect(world.disk(), story(batches)).toEqual(world.shown())
-          expect(world.stashed()).toEqual([])
-        }),
-        { numRuns: runs },
-      )
+  it('with contents that come late, and in little steps', () => {
+    forAll(history, ({ world, batches, order }) => {
+      const late: WantedContent[] = []
+      for (const [index, batch] of batches.entries()) {
+        world.tree.take(batch)
+        const choice = order[index % 8]!
+        late.push(...world.down.reconcile(world.tree.tree.touched.take(), choice % 5).wanted)
+        while (late.length > (choice >> 4) % 4) world.deliverLate(late.shift()!)
+      }
+      world.sync('everything', 3)
+      expect(world.disk()).toEqual(world.shown())
+      expect(world.stashed()).toEqual([])
     })
-  }
+  })
+
+  it('with things of users everywhere, which stay', () => {
+    forAll(history, ({ world, batches, order }) => {
+      let unknown = 0
+      for (const [index, batch] of batches.entries()) {
+        world.tree.take(batch)
+        world.sync()
+        const directories = ['', ...world.disk().filter((line) => line.endsWith('/'))]
+        const directory = directories[order[index % 8]! % directories.length]!
+        if (index % 2 === 0) world.save(`/folder/${directory}unknown${++unknown}`, 'mine')
+      }
+      world.sync('everything')
+      const mine = world.disk().filter(isMine)
+      expect(mine.length).toBe(unknown)
+      const others = world.disk().filter((line) => !isMine(line))
+      expect(others).toEqual(expect.arrayContaining(world.shown()))
+      const extra = others.filter((line) => !world.shown().includes(line))
+      expect(extra.filter((line) => !mine.some((path) => path.startsWith(line)))).toEqual([])
+    })
+  })
+
+  it('wherever it is stopped', () => {
+    forAll(history, ({ world, batches, order }) => {
+      const half = batches.length >> 1
+      for (const batch of batches.slice(0, half)) world.tree.take(batch)
+      world.sync()
+      for (const batch of batches.slice(half)) world.tree.take(batch)
+      let left = order[0]! % 150
+      world.fs.onCall = () => {
+        if (world.isPlanning && left-- === 0) throw new Error('stopped')
+      }
+      try {
+        world.sync()
+      } catch (error) {
+        if ((error as Error).message !== 'stopped') throw error
+      }
+      world.crash()
+      expect(world.rescan()).toEqual([])
+      world.sync('everything')
+      expect(world.disk()).toEqual(world.shown())
+      expect(world.stashed()).toEqual([])
+    })
+  })
 })

@@ -23,7 +23,7 @@ describe('a chunk store against plain maps', () => {
         expect(world.disk.openFiles).toBe(0)
         world.database.close()
       }),
-      { numRuns: 250 },
+      { numRuns: 150 },
     )
   })
 
@@ -44,7 +44,7 @@ describe('a chunk store against plain maps', () => {
         world.check()
         expect(world.store.stats().chunks).toBe(chunks.length)
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     )
   })
 })

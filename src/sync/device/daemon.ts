@@ -35,6 +35,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 }
 
 const peersMs = 2_000
+const reopenMs = 15_000
 
 class Daemon {
   readonly hub: LinkHub
@@ -44,6 +45,8 @@ class Daemon {
   readonly #peers: PeerBook
   readonly #pool: ThreadPool
   #timer: NodeJS.Timeout | undefined
+  #isReopening = false
+  #nextReopening = 0
 
   constructor(options: DaemonOptions) {
     const { home, settings, log } = options
@@ -67,7 +70,6 @@ class Daemon {
       rescanMs: settings.rescanMs,
       upload: new RateLimit({ bytesPerSecond: settings.maxUpload, clock }),
       download: new RateLimit({ bytesPerSecond: settings.maxDownload, clock }),
-      isRestored: home.restored !== undefined,
     })
     const introductions = new Introductions({
       suite,
@@ -114,15 +116,19 @@ class Daemon {
   }
 
   async start(): Promise<void> {
-    const { home, log } = this.#options
+    const { log } = this.#options
     this.#registry.openAll((record, error) => {
       log.error({ folder: record.name, error: errorMessage(error) }, 'cannot open a folder')
     })
-    home.clearRestored()
     await this.hub.start()
     for (const folder of this.#registry.all) folder.start()
     this.#foldersChanged()
-    this.#timer = setInterval(() => this.#dialMembers(), peersMs)
+    this.#timer = setInterval(() => {
+      this.#dialMembers()
+      this.#reopenFailed().catch((error: unknown) => {
+        this.#options.log.error({ error: errorMessage(error) }, 'cannot open a folder again')
+      })
+    }, peersMs)
   }
 
   async stop(): Promise<void> {
@@ -130,6 +136,21 @@ class Daemon {
     await this.hub.stop()
     await this.#registry.stopAll()
     await this.#pool.close()
+  }
+
+  /** A disk that was full or away may be well again. */
+  async #reopenFailed(): Promise<void> {
+    const now = performance.now()
+    const failed = this.#registry.all.filter((folder) => folder.hasFault)
+    if (failed.length === 0 || this.#isReopening || now < this.#nextReopening) return
+    this.#isReopening = true
+    try {
+      for (const folder of failed) (await this.#registry.reopen(folder)).start()
+      this.#foldersChanged()
+    } finally {
+      this.#nextReopening = performance.now() + reopenMs
+      this.#isReopening = false
+    }
   }
 
   #linked(link: Link): void {

@@ -3,14 +3,14 @@ import { basename, join } from 'node:path'
 import { HarpError } from '../../base/errors.ts'
 import { parseName } from '../config/settings.ts'
 import { privatePaths } from '../disk/private-directory.ts'
-import { Folder, type FolderOptions } from '../folder/folder.ts'
-import type { DeviceId, FolderId } from '../ids.ts'
+import { Folder, type FolderOptions, type Invited } from '../folder/folder.ts'
+import type { FolderId } from '../ids.ts'
 import { makePrivateDirectory, requireFreeDirectory } from './folder-place.ts'
 import type { FolderRecord } from './home-records.ts'
 import type { DeviceHome } from './home.ts'
 
 /** What all folders of a device share; the rest of a folder's options is its own. */
-export type SharedOptions = Omit<FolderOptions, 'directory' | 'root' | 'name' | 'isPaused'>
+export type SharedOptions = Omit<FolderOptions, 'directory' | 'root' | 'name' | 'isPaused' | 'isRestored'>
 
 /** The folders of this device: opened, begun, joined, removed; and written down in the home. */
 export class FolderRegistry {
@@ -65,11 +65,13 @@ export class FolderRegistry {
   }
 
   /** Takes part in a folder that another device has. */
-  join(folderId: FolderId, inviter: DeviceId, place: { path: string; name: string }): Folder {
+  join(folderId: FolderId, invited: Invited, place: { path: string; name: string }): Folder {
     const record = { id: folderId, name: this.#newName(place.name, false), path: place.path, paused: false }
     this.requireJoinable(folderId, place.path)
     makePrivateDirectory(place.path, folderId)
-    const folder = Folder.join({ ...this.#options(record), isRestored: false }, folderId, inviter)
+    // From a backup of the keys: what this device wrote and published before is known to others only.
+    const isRestored = this.#home.restored !== undefined
+    const folder = Folder.join({ ...this.#options(record), isRestored }, folderId, invited)
     this.#folders.set(folderId, folder)
     this.save()
     return folder
@@ -88,6 +90,13 @@ export class FolderRegistry {
       )
     }
     requireFreeDirectory(path, this.#paths(), folderId)
+  }
+
+  /** After a fault: what a store remembered is gone, what it committed is not. Throws if it fails again. */
+  async reopen(folder: Folder): Promise<Folder> {
+    const { id, name, root, isPaused } = folder
+    await folder.stop()
+    return this.#open({ id, name, path: root, paused: isPaused })
   }
 
   /** The files stay, and so does what the private directory keeps of old versions. */
@@ -116,7 +125,8 @@ export class FolderRegistry {
   }
 
   #options({ id, name, path, paused }: FolderRecord): FolderOptions {
-    return { ...this.#shared, directory: this.#home.folderDirectory(id), root: path, name, isPaused: paused }
+    const directory = this.#home.folderDirectory(id)
+    return { ...this.#shared, directory, root: path, name, isPaused: paused, isRestored: false }
   }
 
   #paths(): string[] {

@@ -63,7 +63,7 @@ export class Introductions {
     const where = place(folderId, invitation.folderName)
     const grant = await join(hub(), invitation, keys.record, name)
     peers.introduce(inviter, addresses)
-    const folder = registry.join(folderId, inviter, where)
+    const folder = registry.join(folderId, { by: inviter, role: grant.role }, where)
     for (const batch of grant.batches) folder.replica.receive(batch, inviter, clock.wall())
     return folder
   }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { errorMessage, HarpError } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
-import type { ChunkStore } from '../chunks/chunk-store.ts'
+import type { SqliteChunks } from '../chunks/sqlite-chunks.ts'
 import { contentKeysOf } from '../content/content-keys.ts'
 import type { ContentKeys } from '../content/content.ts'
 import type { CryptoSuite, RandomBytes } from '../crypto/suite.ts'
@@ -24,6 +24,7 @@ import { namesOf, prepareRoot } from './folder-root.ts'
 import { Downloads } from './downloads.ts'
 import { Placing } from './placing.ts'
 import { Problems } from './problems.ts'
+import { relearnPlaces } from './relearn-places.ts'
 import { Restoring } from './restoring.ts'
 import { ShownTotals } from './shown-totals.ts'
 import { adoptKept, removeRestores, rescuedEdits } from './temporaries.ts'
@@ -35,7 +36,7 @@ export interface ContentSideParts {
   readonly root: string
   readonly replica: Replica
   readonly items: ItemStore
-  readonly chunks: ChunkStore
+  readonly chunks: SqliteChunks
   readonly fetcher: ChunkFetcher
   readonly pool: WorkPool
   readonly fs: FileSystem
@@ -123,6 +124,7 @@ export class ContentSide {
       onProblem: (problem) =>
         this.#problems.add(problem.code === 'FOLDER_EDIT_RESCUED' ? 'rescued' : 'download', problem),
       onProgress: () => this.#wake(),
+      onFault: (error) => this.#fault(error),
     })
     this.#up = new UpSync({
       ...parts,
@@ -205,6 +207,8 @@ export class ContentSide {
     removeRestores(fs, root)
     adoptKept(fs, root, chunks, this.versions)
     this.#problems.set('rescued', rescuedEdits(fs, root))
+    if (!chunks.isComplete)
+      this.#guard(this.lock.run(() => relearnPlaces({ ...this.#parts, versions: this.versions })))
     this.#watcher.start()
     this.#wake()
   }
@@ -310,11 +314,15 @@ export class ContentSide {
   }
 
   #guard(work: Promise<void>): void {
-    work.catch((error: unknown) => {
-      this.#stopping.abort()
-      this.#watcher.stop()
-      this.#parts.onFault(error)
-    })
+    work.catch((error: unknown) => this.#fault(error))
+  }
+
+  /** Nothing goes on here until the folder is opened again. */
+  #fault(error: unknown): void {
+    if (this.#stopping.signal.aborted) return
+    this.#stopping.abort()
+    this.#watcher.stop()
+    this.#parts.onFault(error)
   }
 
   #hasWork(): boolean {

@@ -29,6 +29,8 @@ export interface DownloadParts {
   /** The log or the items have moved on. */
   readonly onStale: () => void
   readonly onProblem: (problem: FolderProblem) => void
+  /** A store or a thread failed, and with it what the folder knows. */
+  readonly onFault: (error: unknown) => void
   /** Something is in its place now, or a place has become free. */
   readonly onProgress: () => void
 }
@@ -123,9 +125,7 @@ export class Downloads {
     }
     const rows = versions.rows(version)
     if (rows === undefined) {
-      this.#listChunks(download).catch((error: unknown) => {
-        this.#fail(download, 'FOLDER_FAULT', String(error))
-      })
+      this.#listChunks(download).catch((error: unknown) => this.#parts.onFault(error))
       return
     }
     download.rows = rows

@@ -22,6 +22,8 @@ export interface FolderPeersParts {
   readonly onGrown: (acceptance: Acceptance | undefined) => void
   /** A device that may have what was not to be had. */
   readonly onSource: () => void
+  /** Runs something that may meet a store that fails. */
+  readonly guard: (act: () => void) => void
 }
 
 interface FolderPeer {
@@ -188,11 +190,12 @@ export class FolderPeers {
   }
 
   #startLog(peer: FolderPeer, stream: FrameStream): void {
-    const { replica, suite, clock, log, onGrown } = this.#parts
+    const { replica, suite, clock, log, onGrown, guard } = this.#parts
     const session: LogSession = new LogSession(stream, {
       replica,
       suite,
       clock,
+      guard,
       onGrown: (acceptance) => onGrown(acceptance),
       onClosed: (closed, reason) => {
         log.debug({ device: peer.link.peer.slice(0, 16), reason }, 'log session ended')

@@ -8,7 +8,7 @@ import type { CryptoSuite, RandomBytes } from '../crypto/suite.ts'
 import type { FolderStateName } from '../device/daemon-api.ts'
 import type { FileSystem } from '../disk/file-system.ts'
 import { privatePaths } from '../disk/private-directory.ts'
-import type { Role } from '../format/membership.ts'
+import { roles, type Role } from '../format/membership.ts'
 import { fromHex, toHex, type DeviceId, type FolderId } from '../ids.ts'
 import { SqliteItems } from '../items/sqlite-items.ts'
 import type { Acceptance } from '../log/acceptance.ts'
@@ -23,6 +23,7 @@ import type { AuditReport } from './audit.ts'
 import { ContentSide } from './content-side.ts'
 import { FolderPeers } from './folder-peers.ts'
 import type { Restoring } from './restoring.ts'
+import { RollbackMark } from './rollback-mark.ts'
 import type { KeepPolicy } from './version-source.ts'
 
 export interface FolderOptions {
@@ -47,8 +48,14 @@ export interface FolderOptions {
   readonly isRestored: boolean
 }
 
-/** Who invited this device: believed to be a member until the log says who is. */
+/** By whom this device was invited, and as what: believed until the log says who is a member. */
+export interface Invited {
+  readonly by: DeviceId
+  readonly role: Role
+}
+
 const inviterFact = 'inviter'
+const invitedRoleFact = 'invited-role'
 const tickMs = 1_000
 const commitDelayMs = 40
 const publishMs = 2_000
@@ -65,11 +72,13 @@ export class Folder {
   readonly fetcher: ChunkFetcher
   readonly #options: FolderOptions
   readonly #store: SqliteStore
+  readonly #mark: RollbackMark
   #content: ContentSide | undefined
   #timer: NodeJS.Timeout | undefined
   #commitTimer: NodeJS.Timeout | undefined
   #isPaused: boolean
   #fault: FolderProblem | undefined
+  #authorityProblem: FolderProblem | undefined
   #lastPublished = 0
   #lastQuietRound = 0
 
@@ -81,21 +90,26 @@ export class Folder {
     })
   }
 
-  /** A folder as this device left it. */
+  /** A folder as this device left it; or, if its home is older than what it has sent, with a new chain. */
   static open(options: FolderOptions, folderId: FolderId): Folder {
+    const { suite, keys, random, fs, root } = options
+    const mark = new RollbackMark(fs, root)
     return Folder.#with(options, (store) => {
-      const { suite, keys, random, isRestored } = options
-      return Replica.open({ suite, keys, random, store, folderId, isRestored })
+      const replica = Replica.open({ suite, keys, random, store, folderId })
+      if (!mark.isRolledBack(replica)) return replica
+      options.log.warn({ folder: options.name }, 'the home is older than what this device has sent')
+      return Replica.open({ suite, keys, random, store, folderId, isRestored: true })
     })
   }
 
   /** A folder that this device was invited to: its log comes from the inviter. */
-  static join(options: FolderOptions, folderId: FolderId, inviter: DeviceId): Folder {
+  static join(options: FolderOptions, folderId: FolderId, invited: Invited): Folder {
     return Folder.#with(options, (store) => {
-      const { suite, keys, random } = options
-      store.setFact(inviterFact, fromHex(inviter))
+      const { suite, keys, random, isRestored } = options
+      store.setFact(inviterFact, fromHex(invited.by))
+      store.setFact(invitedRoleFact, new TextEncoder().encode(invited.role))
       store.commit()
-      return Replica.open({ suite, keys, random, store, folderId })
+      return Replica.open({ suite, keys, random, store, folderId, isRestored })
     })
   }
 
@@ -115,6 +129,7 @@ export class Folder {
     this.#store = store
     this.replica = replica
     this.#isPaused = options.isPaused
+    this.#mark = new RollbackMark(options.fs, root)
     this.items = new SqliteItems(join(directory, 'items.sqlite'))
     this.chunks = new SqliteChunks({
       directory,
@@ -145,6 +160,7 @@ export class Folder {
       trusted: this.#inviter(),
       onGrown: (acceptance) => this.#grown(acceptance),
       onSource: () => this.#content?.retry(),
+      guard: (act) => this.#guard(act),
     })
   }
 
@@ -160,12 +176,22 @@ export class Folder {
     return this.#options.root
   }
 
+  /** As the log has it; as it was granted, until the log is here. */
   get role(): Role | undefined {
-    return this.replica.role
+    const { role, log } = this.replica
+    if (role !== undefined || log.size > 0) return role
+    const invited = this.#store.fact(invitedRoleFact)
+    const text = invited === undefined ? '' : new TextDecoder().decode(invited)
+    return roles.find((known) => known === text)
   }
 
   get isPaused(): boolean {
     return this.#isPaused
+  }
+
+  /** A store or a thread failed: it has to be opened again. */
+  get hasFault(): boolean {
+    return this.#fault !== undefined
   }
 
   /** Undefined until the folder's keys are here. */
@@ -213,6 +239,8 @@ export class Folder {
   }
 
   resume(acceptDeletions: boolean): void {
+    // Of a folder that runs: its user says that this restored authority has met all others.
+    if (!this.#isPaused) this.replica.confirmStatements()
     this.#isPaused = false
     this.#fault = undefined
     this.peers.start()
@@ -229,7 +257,10 @@ export class Folder {
     this.#content = undefined
     this.fetcher.close()
     try {
-      if (this.#fault === undefined) this.replica.commit()
+      if (this.#fault === undefined) {
+        this.replica.commit()
+        this.#mark.note(this.replica)
+      }
     } finally {
       this.items.close()
       this.chunks.close()
@@ -274,6 +305,7 @@ export class Folder {
     }
     this.#beginContent()
     this.#content?.tick()
+    this.#mark.note(this.replica)
   }
 
   /** The authority's statements make the order final; what came within two seconds shares one. */
@@ -284,9 +316,13 @@ export class Folder {
     this.#lastPublished = now
     try {
       if (replica.publish(now) !== undefined) this.peers.changed()
+      this.#authorityProblem = undefined
     } catch (error) {
-      if (error instanceof HarpError && error.code.startsWith('SYNC_STORE')) throw error
-      // Not the authority, or not sure that it knows all that it published: others' statements come by themselves.
+      if (!(error instanceof HarpError) || error.code.startsWith('SYNC_STORE')) throw error
+      if (error.code === 'SYNC_NOT_AUTHORITY') return
+      const isRestored = error.code === 'SYNC_AUTHORITY_RESTORED'
+      const fix = isRestored ? 'connect all other devices, then: harp folder resume' : (error.fix ?? '')
+      this.#authorityProblem = { code: error.code, path: '', message: error.message, fix }
     }
   }
 
@@ -347,7 +383,7 @@ export class Folder {
   }
 
   #logProblems(): FolderProblem[] {
-    const problems: FolderProblem[] = []
+    const problems: FolderProblem[] = this.#authorityProblem === undefined ? [] : [this.#authorityProblem]
     const { held } = this.replica.log
     if (held.entries > 0) {
       problems.push({

@@ -35,7 +35,7 @@ export class LargeDownloads {
       this.#active.set(download, active)
       active
         .run()
-        .catch((error: unknown) => this.#owner.fail(download, 'FOLDER_FAULT', String(error)))
+        .catch((error: unknown) => this.#parts.onFault(error))
         .finally(() => {
           if (this.#active.get(download) === active) this.#active.delete(download)
           this.tick()

@@ -13,6 +13,8 @@ export interface LogSessionParts {
   /** The log or the statements have grown by what this peer sent. */
   readonly onGrown: (acceptance: Acceptance | undefined, session: LogSession) => void
   readonly onClosed: (session: LogSession, reason: string) => void
+  /** Whatever a store may throw while a message is taken in ends the folder, and not the process. */
+  readonly guard: (act: () => void) => void
 }
 
 const nothing = new Uint8Array(0)
@@ -40,10 +42,10 @@ export class LogSession {
       peer: stream.peer,
     })
     stream.setHandler({
-      onFrame: (head) => this.#receive(head),
+      onFrame: (head) => parts.guard(() => this.#receive(head)),
       onDrain: () => {
         this.#isBlocked = false
-        this.pump()
+        parts.guard(() => this.pump())
       },
       onClose: (reason) => this.#closed(reason),
     })

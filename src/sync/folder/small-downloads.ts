@@ -119,10 +119,13 @@ export class SmallDownloads implements ChunkTaker {
   #isReady(download: Download): void {
     download.state = 'ready'
     this.#ready.push(download)
-    this.#run ??= this.#deliverAll().finally(() => {
-      this.#run = undefined
-      if (this.#ready.length > 0 && !this.#isStopped) this.#run = this.#deliverAll()
-    })
+    this.#run ??= this.#deliverAll()
+      .catch((error: unknown) => this.#parts.onFault(error))
+      .finally(() => {
+        this.#run = undefined
+        const next = this.#ready.shift()
+        if (next !== undefined && !this.#isStopped) this.#isReady(next)
+      })
   }
 
   async #deliverAll(): Promise<void> {

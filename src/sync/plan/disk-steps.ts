@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { isWithoutLinks } from '../disk/set-aside.ts'
 import { fingerprintOf, samePrint, type FileStat, type Fingerprint } from '../disk/file-system.ts'
 import { privatePaths } from '../disk/private-directory.ts'
@@ -40,6 +40,11 @@ export class DiskSteps {
 
   /** Whether the directory of an item is there, itself and no other one in its place. */
   isThere(directory: Item): boolean {
+    const path = this.path(directory.id) ?? this.#parts.root
+    return this.turn.attempt(path, directory.parent, () => this.#isThere(directory))
+  }
+
+  #isThere(directory: Item): boolean {
     if (this.#isSame(directory)) return true
     const { items } = this.#parts
     let top = directory
@@ -80,7 +85,7 @@ export class DiskSteps {
       // A name that differs in case only is the thing itself, where case makes no difference.
       const isRespelt = item.parent === directory.id && names.isSame(item.name, name)
       if (there !== undefined && !(isRespelt && there.ino === before.ino && there.dev === before.dev)) {
-        this.turn.mustScan(directory.id)
+        this.#taken(to, directory, there.kind)
         return false
       }
       if (from !== to) this.#rename(from, to, before.kind === 'file' && there === undefined)
@@ -122,9 +127,12 @@ export class DiskSteps {
     this.turn.attempt(path, directory.id, () => {
       const there = fs.stat(path)
       if (there === undefined) fs.makeDirectory(path)
-      else if (there.kind !== 'directory') this.turn.mustScan(directory.id)
       const stat = fs.stat(path)
-      if (stat?.kind !== 'directory') return false
+      // Another disk may be mounted there.
+      if (stat?.kind !== 'directory' || (there !== undefined && fs.stat(parent)?.dev !== stat.dev)) {
+        this.#taken(path, directory, stat?.kind === 'directory' ? 'other' : stat?.kind)
+        return false
+      }
       const print = fingerprintOf(stat)
       const place = { parent: directory.id, name, logName, nodes }
       made = items.add({ ...place, kind: 'directory', version: undefined, print, state: 'synced' })
@@ -154,6 +162,16 @@ export class DiskSteps {
       items.update(item.id, { print: fingerprintOf(after) })
       return true
     })
+  }
+
+  /** What a scan leaves out it will not make room for either. */
+  #taken(path: string, directory: Item, kind: FileStat['kind'] | undefined): void {
+    const { root, isIgnored } = this.#parts
+    if (kind !== 'other' && !isIgnored(relative(root, path), kind === 'directory')) {
+      this.turn.mustScan(directory.id)
+      return
+    }
+    this.turn.problem('FOLDER_NAME_TAKEN', path, 'what the log shows here cannot be put in its place')
   }
 
   #isSame(directory: Item): boolean {

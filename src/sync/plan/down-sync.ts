@@ -1,3 +1,4 @@
+import type { LocalNames } from '../disk/local-names.ts'
 import { rootNode, type NodeId } from '../ids.ts'
 import { rootItem, type Item } from '../items/item.ts'
 import { Affected } from './affected.ts'
@@ -56,12 +57,10 @@ export class DownSync {
     this.#steps = new DiskSteps(parts, new Turn(parts.root, 0))
     this.#removals = new Removals(parts, this.#steps, this.#inView)
     this.#affected = new Affected(parts, this.#queue, this.#removals)
+    const isPlainDisk = isPlain(names)
+    this.#isPlainDisk = isPlainDisk
     const tools = { steps: this.#steps, inView: this.#inView, queue: this.#queue, removals: this.#removals }
-    this.#placer = new Placer(parts, tools)
-    this.#isPlainDisk =
-      !names.isSame('a', 'A') &&
-      !names.isSame('\u00e9', 'e\u0301') &&
-      names.placeNames(['a:b', '\u00e9']).get('a:b') === 'a:b'
+    this.#placer = new Placer(parts, { ...tools, isPlainDisk })
   }
 
   /** Before the first scan: things that a crash left between two places are known where they are, or put back. */
@@ -200,6 +199,11 @@ export class DownSync {
     turn.postponed.clear()
     this.#affected.addAll(postponed, true)
   }
+}
+
+function isPlain(names: LocalNames): boolean {
+  if (names.isSame('a', 'A') || names.isSame('\u00e9', 'e\u0301')) return false
+  return names.placeNames(['a:b']).get('a:b') === 'a:b'
 }
 
 /** On any disk: names that are, or are made from, the one of the private directory. */

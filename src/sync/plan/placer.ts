@@ -34,6 +34,7 @@ export class Placer {
   readonly #queue: WorkQueue
   readonly #removals: Removals
   /** Files whose attributes this disk does not take, or not as exactly. */
+  readonly #isPlainDisk: boolean
   readonly #stubborn = new Set<number>()
 
   constructor(
@@ -43,6 +44,8 @@ export class Placer {
       readonly inView: InView
       readonly queue: WorkQueue
       readonly removals: Removals
+      /** Names that are not the same text are different names. */
+      readonly isPlainDisk: boolean
     },
   ) {
     this.#parts = parts
@@ -50,6 +53,7 @@ export class Placer {
     this.#inView = tools.inView
     this.#queue = tools.queue
     this.#removals = tools.removals
+    this.#isPlainDisk = tools.isPlainDisk
   }
 
   place(directory: OpenDirectory, thing: ShownThing): void {
@@ -61,7 +65,7 @@ export class Placer {
     }
     if (item === undefined && this.#isLeftOut(directory, thing, name)) return
     this.#steps.turn.unwant(directory.item.id, name)
-    if (!this.#free(directory, name)) {
+    if (!this.#free(directory, name, item)) {
       this.#steps.turn.postpone(thing.nodes)
       return
     }
@@ -213,10 +217,9 @@ export class Placer {
   }
 
   /** Whether nothing that is known has that name any more. What is unknown there is met by the step itself. */
-  #free(directory: OpenDirectory, name: string): boolean {
-    const { items } = this.#parts
-    const occupant = items.child(directory.item.id, name)
-    if (occupant === undefined) return true
+  #free(directory: OpenDirectory, name: string, item: Item | undefined): boolean {
+    const occupant = this.#occupant(directory, name)
+    if (occupant === undefined || occupant.id === item?.id) return true
     if (!this.#isThere(directory)) return false
     if (occupant.kind !== 'directory' && !this.#inView.isNeeded(occupant)) {
       return this.#removals.removeContent(occupant)
@@ -225,6 +228,21 @@ export class Placer {
     this.#removals.add(occupant.id)
     this.#steps.turn.postpone(occupant.nodes)
     return true
+  }
+
+  #occupant(directory: OpenDirectory, name: string): Item | undefined {
+    const { items, fs } = this.#parts
+    const { id } = directory.item
+    const named = items.child(id, name)
+    if (named !== undefined || this.#isPlainDisk || !this.#isThere(directory)) return named
+    let found: Item | undefined
+    const path = join(directory.path, name)
+    this.#steps.turn.attempt(path, id, () => {
+      const stat = fs.stat(path)
+      if (stat !== undefined) found = items.ofInode(stat.ino).find(({ parent }) => parent === id)
+      return true
+    })
+    return found
   }
 
   #isThere(directory: OpenDirectory): boolean {

@@ -6,6 +6,11 @@ export const planErrors = {
     summary: 'A symlink points out of the folder, so it is not made on this disk.',
     fix: 'Let it point to something in the folder, by a path relative to itself.',
   },
+  FOLDER_NAME_TAKEN: {
+    summary:
+      'Something that is not synced has the name of something that is: an ignored file, a pipe, another disk.',
+    fix: 'Move it out of the way, or rename it.',
+  },
   FOLDER_DISK_FAULT: {
     summary: 'The system refused to make, move, change or remove something in the folder.',
     fix: 'See the text for why: mostly permissions of the directory, or a disk that is full or read-only.',

@@ -4,6 +4,7 @@ import { fingerprintOf, type FileStat } from '../disk/file-system.ts'
 import { stashItem, type Item } from '../items/item.ts'
 import { isUntouched } from './disk-steps.ts'
 import type { DownParts } from './down-parts.ts'
+import { isSystemError } from './turn.ts'
 
 const pattern = /^(moving|removing)-(\d{1,15})$/
 
@@ -11,33 +12,39 @@ const pattern = /^(moving|removing)-(\d{1,15})$/
  * After a crash the private directory may hold things whose items say that they are still in their places. A scan would
  * take them for deleted by the user.
  */
-export function putBackStrays({ root, fs, items, chunks }: DownParts): void {
+export function putBackStrays(parts: DownParts): void {
+  const { root, fs, items } = parts
   const directory = join(root, privatePaths.temporary)
   if (fs.stat(directory)?.kind !== 'directory') return
   for (const { name, isText } of fs.list(directory)) {
     const [, what, number] = (isText ? pattern.exec(name) : null) ?? []
-    if (what === undefined) continue
-    const path = join(directory, name)
-    const item = items.get(Number(number))
-    const stat = fs.stat(path)
-    if (item === undefined || stat === undefined || item.parent === stashItem) continue
-    const own = placeOf(item)
-    // Under two names: moved by a second one. The one in its place stands.
-    if (stat.ino !== item.print.ino || own === undefined || fs.stat(own)?.ino === stat.ino) continue
-    if (what === 'moving') {
-      items.update(item.id, { parent: stashItem, name, print: fingerprintOf(stat) })
-    } else if (isSameContent(item, stat)) {
-      fs.unlink(path)
-      chunks.removeFile(item.id)
-      items.remove(item.id)
-    } else if (fs.stat(own) === undefined) fs.rename(path, own)
+    const item = what === undefined ? undefined : items.get(Number(number))
+    if (item === undefined || item.parent === stashItem) continue
+    try {
+      putBack(parts, item, join(directory, name), what === 'moving')
+    } catch (error) {
+      if (!isSystemError(error)) throw error
+    }
   }
   items.commit()
+}
 
-  function placeOf(item: Item): string | undefined {
-    const names = items.path(item.id)
-    return names === undefined ? undefined : join(root, ...names)
-  }
+function putBack({ root, fs, items, chunks }: DownParts, item: Item, path: string, isMoving: boolean): void {
+  const stat = fs.stat(path)
+  const names = items.path(item.id)
+  if (stat === undefined || names === undefined || stat.ino !== item.print.ino) return
+  const place = join(root, ...names)
+  const there = fs.stat(place)
+  if (there?.ino === stat.ino) return
+  if (isMoving) {
+    const print =
+      item.kind === 'directory' || isUntouched(stat, item.print) ? fingerprintOf(stat) : item.print
+    items.update(item.id, { parent: stashItem, name: `moving-${item.id}`, print })
+  } else if (isSameContent(item, stat)) {
+    fs.unlink(path)
+    chunks.removeFile(item.id)
+    items.remove(item.id)
+  } else if (there === undefined) fs.rename(path, place)
 }
 
 function isSameContent(item: Item, stat: FileStat): boolean {

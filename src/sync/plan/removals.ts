@@ -79,8 +79,8 @@ export class Removals {
       turn.changedDirectories.add(join(path, '..'))
       const after = fs.stat(aside)
       if (after !== undefined && !isUntouched(after, item.print)) {
-        // Saved in this very moment: back with it. If the name is taken again, that one and this both stay.
-        if (fs.stat(path) === undefined) fs.rename(aside, path)
+        // Saved in this very moment: back with it, beside what may have the name by now.
+        this.#giveBack(aside, path)
         turn.mustScan(item.parent)
         return false
       }
@@ -98,6 +98,13 @@ export class Removals {
     chunks.removeFile(item.id)
     items.remove(item.id)
     return true
+  }
+
+  #giveBack(aside: string, path: string): void {
+    const { fs } = this.#parts
+    let free = path
+    for (let number = 1; fs.stat(free) !== undefined; number++) free = `${path}~saved${number}`
+    fs.rename(aside, free)
   }
 
   /** If not, what is missing may be where its directory is now. */
@@ -124,6 +131,7 @@ export class Removals {
     const path = this.#steps.path(item.id)
     if (path === undefined || items.hasChildren(item.id)) {
       turn.postpone(item.nodes)
+      if (item.parent === stashItem) this.#bringBack(item)
       return
     }
     let isFull = false

@@ -71,9 +71,8 @@ export class Turn {
     try {
       return act()
     } catch (error) {
-      const code = errorCode(error)
-      if (error instanceof HarpError || !systemCode.test(code)) throw error
-      if (surprises.has(code)) this.mustScan(directory)
+      if (!isSystemError(error)) throw error
+      if (surprises.has(errorCode(error))) this.mustScan(directory)
       else this.problem('FOLDER_DISK_FAULT', path, errorMessage(error))
       return false
     }
@@ -83,6 +82,10 @@ export class Turn {
     const { dirty, problems, appeared, changedDirectories } = this
     return { wanted: [...this.#wanted.values()], dirty, problems, done, appeared, changedDirectories }
   }
+}
+
+export function isSystemError(error: unknown): boolean {
+  return !(error instanceof HarpError) && systemCode.test(errorCode(error))
 }
 
 function keyOf(directory: number, name: string): string {

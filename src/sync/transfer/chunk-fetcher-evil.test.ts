@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { chunkOf } from '../../../test/sync/support/chunk-shelf.ts'
-import { ChunkWorld, type EvilAnswer, type Source } from '../../../test/sync/support/chunk-world.ts'
+import { TransferWorld, type EvilAnswer, type Source } from '../../../test/sync/support/transfer-world.ts'
 import { concatBytes } from '../format/cbor.ts'
 import { encodeChunkMessage } from './chunk-message-codec.ts'
 
@@ -19,8 +19,11 @@ function withChunks(chunk: (place: number) => Uint8Array): EvilAnswer {
 }
 
 /** Fetches 40 chunks with the evil device near and an honest one far. */
-async function fetchBeside(answer: EvilAnswer, forMs = 60_000): Promise<{ world: ChunkWorld; evil: Source }> {
-  const world = new ChunkWorld()
+async function fetchBeside(
+  answer: EvilAnswer,
+  forMs = 60_000,
+): Promise<{ world: TransferWorld; evil: Source }> {
+  const world = new TransferWorld()
   const evil = world.evil('ee', answer, { roundTripMs: 1 })
   const honest = world.source('aa', { roundTripMs: 50, delayMs: () => 25 })
   world.want(40, 20 * kib, [honest])
@@ -64,7 +67,7 @@ describe('evil devices harm nobody', () => {
   })
 
   test('a length that the author got wrong is not charged to who has the chunk', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa')
     for (let seed = 0; seed < 5; seed++) {
       world.fetcher.want(source.shelf.add(chunkOf(seed, 9_000)), 5_000, world.taker)
@@ -76,10 +79,10 @@ describe('evil devices harm nobody', () => {
   })
 
   test('chunks that are longer than they should be do not fill the memory', async () => {
-    const world = new ChunkWorld({ windowBytes: 8 * mib })
+    const world = new TransferWorld({ windowBytes: 2 * mib })
     const evil = world.evil(
       'ee',
-      withChunks((place) => chunkOf(place, mib)),
+      withChunks((place) => chunkOf(place, 200 * kib)),
     )
     world.taker.delay = async () => {
       const done = Promise.withResolvers<void>()
@@ -129,7 +132,7 @@ describe('evil devices harm nobody', () => {
   })
 
   test('garbage ends the stream', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const evil = world.evil('ee', () => undefined)
     const noise = chunkOf(5, 3_000)
     for (let at = 0; at < 50; at++) evil.served.send(noise.subarray(at, at + 40), noise.subarray(0, at))
@@ -146,7 +149,7 @@ describe('evil devices harm nobody', () => {
   })
 
   test('a device that is silent while others work does not keep its window for ever', async () => {
-    const world = new ChunkWorld({ windowBytes: 2 * mib })
+    const world = new TransferWorld({ windowBytes: 2 * mib })
     for (const name of ['e1', 'e2', 'e3']) world.evil(name, () => undefined, { roundTripMs: 1 })
     const honest = world.source('aa', { roundTripMs: 50, delayMs: () => 25 })
     world.want(80, 100 * kib, [honest])
@@ -158,7 +161,7 @@ describe('evil devices harm nobody', () => {
   })
 
   test('signs of life without chunks are believed for five minutes', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const evil = world.evil('ee', () => undefined, { roundTripMs: 1 })
     const honest = world.source('aa', { roundTripMs: 50 })
     world.want(40, 20 * kib, [honest])
@@ -186,7 +189,7 @@ describe('evil devices harm nobody', () => {
   })
 
   test('half of a group may be wrong', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const honest = world.source('aa', { roundTripMs: 50 })
     world.evil(
       'ee',

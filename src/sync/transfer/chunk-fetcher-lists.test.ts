@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { chunkOf } from '../../../test/sync/support/chunk-shelf.ts'
-import { ChunkWorld } from '../../../test/sync/support/chunk-world.ts'
+import { TransferWorld } from '../../../test/sync/support/transfer-world.ts'
 import { HarpError } from '../../base/errors.ts'
 import { transferLimits as limits } from './transfer-limits.ts'
 
@@ -26,7 +26,7 @@ function follow(list: Promise<Uint8Array>): { value?: Uint8Array; code?: string 
 
 describe('lists of chunks', () => {
   test.each([32, 65_568, mib, 9 * mib + 32])('of %i bytes come whole', async (size) => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa', { delayMs: () => 20 })
     const list = chunkOf(1, Math.min(size, 4 * mib))
     const whole = new Uint8Array(size)
@@ -42,7 +42,7 @@ describe('lists of chunks', () => {
   })
 
   test('come from those who have them, and are known to be missing until then', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     world.source('aa')
     const source = world.source('bb')
     world.fetcher.removePeer(source.device)
@@ -58,7 +58,7 @@ describe('lists of chunks', () => {
   })
 
   test('are asked for again of a device that may have them now', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa')
     const list = chunkOf(1, 6_400)
     const hash = source.shelf.addList(list)
@@ -73,7 +73,7 @@ describe('lists of chunks', () => {
   })
 
   test('go on with another device when one is gone in the middle', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const one = world.source('aa', { delayMs: () => 50, bytesPerSecond: 4 * mib })
     const two = world.source('bb', { delayMs: () => 50 })
     const list = chunkOf(1, 4 * mib)
@@ -88,7 +88,7 @@ describe('lists of chunks', () => {
   })
 
   test('a wrong one names its source, and comes from another', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const liar = world.evil('aa', (message, send) => {
       if (message.type !== 'want-list') return
       const { request, offset, length } = message
@@ -104,7 +104,7 @@ describe('lists of chunks', () => {
   })
 
   test("an author's wrong count is nobody's fault", async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa')
     const got = follow(world.fetcher.wantList(source.shelf.addList(chunkOf(1, 6_400)), 100))
     await world.time.advance(5_000)
@@ -114,7 +114,7 @@ describe('lists of chunks', () => {
   })
 
   test('a part of another length ends the stream', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     world.evil('aa', (message, send) => {
       if (message.type === 'want-list') {
         send({ type: 'list', request: message.request, offset: 0, total: 6_400 }, new Uint8Array(32))
@@ -128,7 +128,7 @@ describe('lists of chunks', () => {
   })
 
   test('giant ones are refused before anything is asked', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa')
     const most = limits.listBytes / 32
     const within = follow(world.fetcher.wantList('ab'.repeat(32), most))
@@ -140,7 +140,7 @@ describe('lists of chunks', () => {
   })
 
   test('many do not fill the memory at once', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const asked = new Set<string>()
     world.evil('aa', (message) => {
       if (message.type === 'want-list') asked.add(message.hash)
@@ -154,7 +154,7 @@ describe('lists of chunks', () => {
   })
 
   test('are cancelled, or end with the folder', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const stop = new AbortController()
     const one = follow(world.fetcher.wantList('ab'.repeat(32), 10, stop.signal))
     const two = follow(world.fetcher.wantList('cd'.repeat(32), 10))

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { CheckingTaker, chunkOf } from '../../../test/sync/support/chunk-shelf.ts'
-import { ChunkWorld } from '../../../test/sync/support/chunk-world.ts'
+import { TransferWorld } from '../../../test/sync/support/transfer-world.ts'
 import { transferLimits as limits } from './transfer-limits.ts'
 
 const kib = 1024
@@ -8,7 +8,7 @@ const mib = 1024 * kib
 
 describe('a chunk fetcher', () => {
   test('brings what one device has', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa')
     world.want(1_000, 4 * kib, [source])
     world.want(20, 300 * kib, [source], 1)
@@ -27,7 +27,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('small chunks cost no round trip each', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa', { delayMs: () => 45 })
     world.want(4_096, kib, [source])
     const before = world.time.monotonic()
@@ -37,7 +37,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('fills a line of 90 ms', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa', { delayMs: () => 45, bytesPerSecond: 50 * mib, highWater: 16 * mib })
     world.want(400, 256 * kib, [source])
     const before = world.time.monotonic()
@@ -47,7 +47,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('shares work between devices by what they can do', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const quick = world.source('aa', { delayMs: () => 20, bytesPerSecond: 20 * mib, highWater: 16 * mib })
     const slow = world.source('bb', { delayMs: () => 20, bytesPerSecond: 2 * mib, highWater: 16 * mib })
     world.want(400, 256 * kib, [quick, slow])
@@ -60,7 +60,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('asks near devices first', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const far = world.source('aa', { roundTripMs: 80, delayMs: () => 40 })
     const near = world.source('bb', { roundTripMs: 1 })
     world.want(4, 200 * kib, [far, near])
@@ -69,7 +69,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('equal chunks are fetched once and handed to all who want them, each with memory of its own', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa')
     const [id] = world.want(1, 5_000, [source])
     const others = [new CheckingTaker(), new CheckingTaker()]
@@ -87,7 +87,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('what one device does not have is asked of another', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const half = world.source('aa')
     const whole = world.source('bb')
     world.want(500, kib, [whole])
@@ -98,7 +98,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('a device that has nothing is soon left alone', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const empty = world.source('aa')
     const whole = world.source('bb', { bytesPerSecond: 10 * mib })
     world.want(5_000, kib, [whole])
@@ -107,7 +107,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('what nobody has is known, and asked for again after 5, 10, 20, 40 and 60 seconds', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa')
     const id = new Uint8Array(32).fill(9)
     world.fetcher.want(id, 700, world.taker)
@@ -134,7 +134,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('without any device everything is missing, and comes as soon as there is one', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa')
     world.fetcher.removePeer(source.device)
     world.want(300, kib, [source])
@@ -147,7 +147,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('a new device is asked for what the others did not have', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     world.source('aa')
     const late = world.source('bb')
     world.fetcher.removePeer(late.device)
@@ -161,7 +161,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('a device that goes away leaves its part to the others', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const one = world.source('aa', { delayMs: () => 50 })
     const two = world.source('bb', { delayMs: () => 50 })
     world.want(100, 100 * kib, [one, two])
@@ -174,7 +174,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('a taker that is slow bounds what is in memory, and everything comes', async () => {
-    const world = new ChunkWorld({ windowBytes: 4 * mib })
+    const world = new TransferWorld({ windowBytes: 4 * mib })
     const source = world.source('aa')
     world.taker.delay = async () => {
       const done = Promise.withResolvers<void>()
@@ -189,7 +189,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('a slow taker is not blamed on the device', async () => {
-    const world = new ChunkWorld({ windowBytes: 2 * mib })
+    const world = new TransferWorld({ windowBytes: 2 * mib })
     const source = world.source('aa')
     world.taker.delay = async () => {
       const done = Promise.withResolvers<void>()
@@ -203,7 +203,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('cancelled wants do not come, and what was asked for nobody is called off', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa', { delayMs: () => 50 })
     const other = new CheckingTaker()
     const [first] = world.want(10, 200 * kib, [source])
@@ -225,7 +225,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('wants that are made and cancelled without end leave nothing behind', () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     for (let round = 0; round < 50; round++) {
       for (let index = 0; index < 500; index++) {
         const id = new Uint8Array(32).fill(round)
@@ -239,7 +239,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('a want that is made while its bytes are being looked at is asked for again', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa')
     const [id] = world.want(1, 500, [source])
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -254,7 +254,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('a taker that throws has its own trouble', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa')
     const id = source.shelf.add(chunkOf(4, 100))
     const second = source.shelf.add(chunkOf(5, 100))
@@ -270,7 +270,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('keeps to its rate', async () => {
-    const world = new ChunkWorld({ bytesPerSecond: 100_000 })
+    const world = new TransferWorld({ bytesPerSecond: 100_000 })
     const source = world.source('aa')
     world.want(100, 20_000, [source])
     await world.time.advance(10_000)
@@ -282,7 +282,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('what a device does not have costs nothing of the rate', async () => {
-    const world = new ChunkWorld({ bytesPerSecond: 100_000 })
+    const world = new TransferWorld({ bytesPerSecond: 100_000 })
     const empty = world.source('aa')
     const source = world.source('bb')
     for (let index = 0; index < 50; index++) {
@@ -297,7 +297,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('a device whose owner limits it is not taken for a dead one', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa', { uploadRate: 10_000 })
     world.want(4, 1_000_000, [source])
     await world.time.advance(500_000)
@@ -306,7 +306,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('a large chunk over a thin line is no silence', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa', { bytesPerSecond: 10_000, knowsBytesIn: true })
     world.want(3, 1_000_000, [source])
     await world.time.advance(400_000)
@@ -315,7 +315,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('another stream to the same device takes the place of the first', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa', { delayMs: () => 100 })
     world.want(10, 1_000, [source])
     await world.time.advance(10)
@@ -329,7 +329,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('a chunk that is too long to travel is missing, and does not stand in the way of an honest want', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa')
     const id = source.shelf.add(chunkOf(4, 100))
     const other = new CheckingTaker()
@@ -343,7 +343,7 @@ describe('a chunk fetcher', () => {
   })
 
   test('after closing nothing is handed over', async () => {
-    const world = new ChunkWorld()
+    const world = new TransferWorld()
     const source = world.source('aa', { delayMs: () => 10 })
     world.want(10, 1_000, [source])
     await world.time.advance(1)

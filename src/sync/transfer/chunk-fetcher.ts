@@ -142,8 +142,7 @@ export class ChunkFetcher {
   }
 
   /**
-   * `id` must not change until then. A second want of the same chunk for the same taker is the same want, unless the chunk
-   * has been handed over already.
+   * A second want of the same chunk for the same taker is the same want, unless the chunk has been handed over already.
    */
   want(id: Uint8Array, sealedLength: number, taker: ChunkTaker): void {
     if (this.#isClosed) return

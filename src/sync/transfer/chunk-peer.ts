@@ -120,7 +120,7 @@ export class ChunkPeer implements FrameHandler {
   ask(wants: readonly ChunkWant[], bytes: number): void {
     const now = this.#owner.now()
     const ids = new Uint8Array(wants.length * hashLength)
-    for (const [index, { id }] of wants.entries()) ids.set(id, index * hashLength)
+    for (const [index, want] of wants.entries()) want.writeId(ids, index * hashLength)
     const number = this.#number++
     this.#outstandingIds += wants.length
     const rest = { next: 0, delivered: 0, live: wants.length, isCancelled: false }

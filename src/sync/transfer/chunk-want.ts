@@ -1,3 +1,4 @@
+import { chunkIdLength } from '../content/content.ts'
 import type { DeviceId } from '../ids.ts'
 import type { AskedWants, ChunkPeer } from './chunk-peer.ts'
 
@@ -34,11 +35,11 @@ export interface PeerNote {
 
 /** One chunk that somebody needs, however many they are. */
 export class ChunkWant {
+  /** Begins with the id, one character for each byte: there may be very many of these, so it is not kept twice. */
   readonly key: string
-  readonly id: Uint8Array
   readonly sealedLength: number
   /** Those that it has to be handed to yet. */
-  takers: ChunkTaker[] = []
+  takers: ChunkTaker[]
   state: WantState = 'queued'
   /** While it is asked for. */
   request: AskedWants | undefined
@@ -52,10 +53,20 @@ export class ChunkWant {
   settling = 0
   bad: ChunkTaker[] | undefined
 
-  constructor(key: string, id: Uint8Array, sealedLength: number) {
+  constructor(key: string, sealedLength: number, taker: ChunkTaker) {
     this.key = key
-    this.id = id
     this.sealedLength = sealedLength
+    this.takers = [taker]
+  }
+
+  get id(): Uint8Array {
+    const id = new Uint8Array(chunkIdLength)
+    this.writeId(id, 0)
+    return id
+  }
+
+  writeId(into: Uint8Array, offset: number): void {
+    for (let index = 0; index < chunkIdLength; index++) into[offset + index] = this.key.charCodeAt(index)
   }
 
   noteOf(peer: ChunkPeer): PeerNote | undefined {

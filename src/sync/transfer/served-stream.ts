@@ -229,7 +229,7 @@ export class ServedStream implements FrameHandler, RateWaiter {
         chunks.push({ id: batch.id(index), source })
       }
       if (chunks.length === 0) return
-      const { sealed } = await pool.run('serve', { chunks })
+      const { sealed } = await pool.run('serve', { chunks }).catch(() => pool.run('serve', { chunks }))
       if (this.#isClosed || batch.request.isCancelled) return
       open = []
       for (const [at, index] of tried.entries()) {

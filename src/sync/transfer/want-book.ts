@@ -42,30 +42,28 @@ export class WantBook {
   want(id: Uint8Array, sealedLength: number, taker: ChunkTaker): void {
     const isPossible = sealedLength <= limits.payloadBytes
     const key = isPossible ? idText(id) : `${idText(id)}/${sealedLength}`
-    let want = this.#wants.get(key)
-    if (want === undefined) {
-      want = new ChunkWant(key, id, sealedLength)
-      this.#wants.set(key, want)
-      this.wantedBytes += sealedLength
-      if (isPossible) {
-        this.queuedIds++
-        this.queuedBytes += sealedLength
-        this.#fresh.push(want)
-      } else {
-        want.state = 'parked'
-        want.parkedUntil = Infinity
-        this.#setMissing(want, true)
-      }
-    } else if (want.takers.includes(taker)) return
-    want.takers.push(taker)
+    const known = this.#wants.get(key)
+    if (known?.takers.includes(taker) === true) return
+    known?.takers.push(taker)
+    const want = known ?? this.#add(new ChunkWant(key, sealedLength, taker), isPossible)
     const wants = this.#takers.get(taker)
     if (wants === undefined) this.#takers.set(taker, new Set([want]))
     else wants.add(want)
   }
 
-  /** What the taker waits for. */
-  wantsOf(taker: ChunkTaker): ReadonlySet<ChunkWant> | undefined {
-    return this.#takers.get(taker)
+  #add(want: ChunkWant, isPossible: boolean): ChunkWant {
+    this.#wants.set(want.key, want)
+    this.wantedBytes += want.sealedLength
+    if (isPossible) {
+      this.queuedIds++
+      this.queuedBytes += want.sealedLength
+      this.#fresh.push(want)
+    } else {
+      want.state = 'parked'
+      want.parkedUntil = Infinity
+      this.#setMissing(want, true)
+    }
+    return want
   }
 
   isWanted(want: ChunkWant, taker: ChunkTaker): boolean {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Operation } from '../format/operation.ts'
-import { rootItem, type Item } from '../items/item.ts'
+import { rootItem, stashItem, type Item } from '../items/item.ts'
 import type { LogEntry } from '../log/log-entry.ts'
 import type { ShownDirectory, ShownFile } from '../tree/shown.ts'
 import type { TreeView } from '../tree/tree-view.ts'
@@ -31,6 +31,7 @@ export class Deletions {
   readonly #run: ScanRun
   readonly #isAccepted: boolean
   #files = 0
+  #moved: ReadonlySet<number> = new Set()
 
   constructor(run: ScanRun, isAccepted: boolean) {
     this.#run = run
@@ -38,15 +39,21 @@ export class Deletions {
   }
 
   /**
-   * `replaced`: something else stands at their places. False if a person has to be asked first; nothing is written then.
+   * `replaced`: something else stands at their places. `moved` were found at other places, also those below what is
+   * deleted, and are in the stash when this returns. False if nothing is to be deleted now, because this device may not
+   * or a person has to be asked first; nothing is written then.
    */
-  write(vanished: Iterable<number>, replaced: readonly Item[]): boolean {
+  write(vanished: Iterable<number>, replaced: readonly Item[], moved: ReadonlySet<number>): boolean {
     const { parts, findings, writer } = this.#run
-    const gone = [...this.#gone(vanished), ...replaced]
-    if (gone.length === 0) return true
-    if (!writer.isAllowed) {
+    const gone = [...this.#gone(vanished, moved), ...replaced]
+    this.#moved = moved
+    if (!writer.isAllowed && gone.length + moved.size > 0) {
       for (const item of gone) reportReadOnly(this.#run, item.parent, item.name)
       return false
+    }
+    if (gone.length === 0) {
+      this.#stash()
+      return true
     }
     const { view } = parts.replica
     const trashings = gone.map((item) => this.#trashing(view, item))
@@ -58,17 +65,15 @@ export class Deletions {
       return false
     }
     this.#files = files
-    for (let from = 0; from < gone.length; from += operationsAtOnce) {
-      const until = from + operationsAtOnce
-      this.#writeSome(gone.slice(from, until), trashings.slice(from, until))
-    }
+    this.#writeAll(gone, trashings)
     parts.chunks.commit()
-    parts.items.commit()
+    // What is in the stash would be looked for there after a crash: it is committed at its new place.
+    if (moved.size === 0) parts.items.commit()
     writer.announce()
     return true
   }
 
-  #writeSome(gone: readonly Item[], trashings: readonly Trashing[]): void {
+  #writeAll(gone: readonly Item[], trashings: readonly Trashing[]): void {
     const { findings, writer } = this.#run
     const operations = trashings.flatMap((trashing) => trashing.operations)
     for (let from = 0; from < operations.length; from += operationsAtOnce) {
@@ -77,16 +82,23 @@ export class Deletions {
       if (written === undefined) return
       findings.changed += written.length
     }
+    this.#stash()
     for (const [index, item] of gone.entries()) {
       if (trashings[index]?.isWhole !== true) findings.stale(item.nodes)
       removeItem(this.#run, item)
     }
   }
 
+  /** What is moved may be below what is removed. */
+  #stash(): void {
+    for (const id of this.#moved) this.#run.parts.items.update(id, { parent: stashItem })
+  }
+
   /** Those that are really not there, and were not found elsewhere. */
-  *#gone(vanished: Iterable<number>): IterableIterator<Item> {
+  *#gone(vanished: Iterable<number>, moved: ReadonlySet<number>): IterableIterator<Item> {
     const { parts, findings } = this.#run
     for (const id of vanished) {
+      if (moved.has(id)) continue
       const item = parts.items.get(id)
       const path = parts.items.path(id)
       if (item === undefined || path === undefined) continue
@@ -125,6 +137,7 @@ export class Deletions {
     let isWhole = includesAll(item, shown.nodes)
     for (const thing of view.list(shown.nodes)) {
       const child = byNode.get(thing.nodes[0] ?? '')
+      if (child !== undefined && this.#moved.has(child.id)) continue
       let inner: Trashing | undefined
       if (thing.kind !== 'directory') inner = child === undefined ? undefined : this.#file(thing, child)
       else if (child?.kind === 'directory') inner = this.#directory(view, thing, child)

@@ -271,8 +271,7 @@ export class Scanner {
       // A directory made anew under its name is the same one; for something else it has to give way.
       if (moves.has(place) || item.kind !== place.entry.stat.kind) replaced.push(item)
     }
-    const gone = vanished.filter((id) => !movers.has(id))
-    if (!this.#deletions.write(gone, replaced)) return
+    if (!this.#deletions.write(vanished, replaced, movers)) return
     for (const [place, moved] of moves) this.#moveTo(place, moved)
     this.#place()
     for (const place of displaced) if (!moves.has(place)) this.#takePlace(place)

@@ -91,9 +91,9 @@ export class ChunkWorld {
     )
     for (const [number, { id }] of chunks.entries()) {
       const source = this.store.find(id)
-      if (packed.has(number)) expect(source?.in).toBe('pack')
-      else if (!isFailed || source !== undefined)
-        expect(source?.in).toBe(inFiles.has(number) ? 'file' : undefined)
+      const place = packed.has(number) ? 'pack' : inFiles.has(number) ? 'file' : undefined
+      if (!isFailed || source !== undefined) expect(source?.in).toBe(place)
+      else expect(place).not.toBe('pack')
       if (!isFailed || source !== undefined) expect(this.store.has(id)).toBe(source !== undefined)
       if (source !== undefined) this.expectAt(number, source)
     }

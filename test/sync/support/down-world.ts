@@ -9,7 +9,7 @@ import { DownSync, type DownParts, type DownReport } from '../../../src/sync/pla
 import type { WantedContent } from '../../../src/sync/plan/wanted.ts'
 import type { TreeView } from '../../../src/sync/tree/tree-view.ts'
 import { ModelFileSystem, type ModelOptions } from './model-file-system.ts'
-import { OrderedTree } from './ordered-tree.ts'
+import type { OrderedTree } from './ordered-tree.ts'
 
 const root = '/folder'
 const encoder = new TextEncoder()
@@ -64,8 +64,8 @@ export class DownWorld {
     const { parent, name, item, nodes, version } = wanted
     const shown = this.tree.view.of(nodes[0]!)
     const now = this.items.child(parent, name)
-    if (shown === undefined || shown.kind === 'directory' || shown.current.entry.hash !== version)
-      return false
+    if (shown === undefined || shown.kind === 'directory') return false
+    if (shown.current.entry.hash !== version) return false
     if (shown.name !== wanted.logName || this.items.get(parent) === undefined) return false
     if (now?.id !== item?.id || now?.version !== item?.version) return false
     return this.deliver(wanted)

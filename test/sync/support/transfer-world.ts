@@ -1,6 +1,6 @@
 import { silentLogger } from '../../../src/base/logger.ts'
 import type { DeviceId } from '../../../src/sync/ids.ts'
-import type { FrameHandler } from '../../../src/sync/link/link.ts'
+import type { FrameStream } from '../../../src/sync/link/link.ts'
 import { ChunkFetcher } from '../../../src/sync/transfer/chunk-fetcher.ts'
 import { decodeChunkMessage, encodeChunkMessage } from '../../../src/sync/transfer/chunk-message-codec.ts'
 import type { ChunkMessage } from '../../../src/sync/transfer/chunk-message.ts'
@@ -24,7 +24,7 @@ export interface SourceOptions {
 export type EvilAnswer = (message: ChunkMessage, send: EvilSend) => void
 export type EvilSend = (message: ChunkMessage, payload?: Uint8Array) => void
 
-/** A device that has chunks, honest or not, connected to the fetcher of a `ChunkWorld`. */
+/** A device that has chunks, honest or not, connected to the fetcher of a `TransferWorld`. */
 export class Source {
   readonly device: DeviceId
   readonly shelf = new ChunkShelf()
@@ -46,7 +46,7 @@ export class Source {
 }
 
 /** One device that fetches from others, in virtual time. */
-export class ChunkWorld {
+export class TransferWorld {
   readonly time = new VirtualTime()
   readonly strikes: string[] = []
   readonly gone: string[] = []
@@ -81,21 +81,27 @@ export class ChunkWorld {
     const rate = new RateLimit({ bytesPerSecond: options.uploadRate, clock: time, timers: time })
     const { store, pool } = source.shelf
     const server = new ChunkServer({ store, pool, rate, log: silentLogger, timers: time })
-    const { setHandler } = served
-    served.setHandler = (handler: FrameHandler) => {
-      setHandler.call(served, {
-        onFrame: (head, payload) => {
-          source.asked.push(decodeChunkMessage(head, payload.length))
-          handler.onFrame(head, payload)
-        },
-        onDrain: () => handler.onDrain(),
-        onClose: (reason) => {
-          source.closed = reason
-          handler.onClose(reason)
-        },
-      })
+    const watched: FrameStream = {
+      peer: served.peer,
+      topic: served.topic,
+      send: (head, payload) => served.send(head, payload),
+      pause: () => served.pause(),
+      resume: () => served.resume(),
+      close: (reason) => served.close(reason),
+      setHandler: (handler) =>
+        served.setHandler({
+          onFrame: (head, payload) => {
+            source.asked.push(decodeChunkMessage(head, payload.length))
+            handler.onFrame(head, payload)
+          },
+          onDrain: () => handler.onDrain(),
+          onClose: (reason) => {
+            source.closed = reason
+            handler.onClose(reason)
+          },
+        }),
     }
-    server.serve(served)
+    server.serve(watched)
     this.#add(source, end, options)
   }
 
@@ -150,10 +156,7 @@ export class ChunkWorld {
   }
 
   #add(source: Source, end: FrameEnd, { roundTripMs, knowsBytesIn }: SourceOptions): void {
-    const { fetcher } = this
-    const roundTrip = (): number | undefined => roundTripMs
-    if (knowsBytesIn === true)
-      fetcher.addPeer(source.device, end, roundTrip, () => source.served.arrivedBytes)
-    else fetcher.addPeer(source.device, end, roundTrip)
+    const bytesIn = knowsBytesIn === true ? (): number => source.served.arrivedBytes : undefined
+    this.fetcher.addPeer(source.device, end, () => roundTripMs, bytesIn)
   }
 }
