@@ -3,6 +3,7 @@
  * test compares them with the files on disk.
  */
 import { writeFileSync } from 'node:fs'
+import type { ErrorEntry } from '../src/base/errors.ts'
 import { decisionReasons } from '../src/gateway/access/reasons.ts'
 import { http1Errors } from '../src/codec/http1/errors.ts'
 import { demoErrors } from '../src/demo/errors.ts'
@@ -13,7 +14,14 @@ import { frpErrors } from '../src/gateway/frp/errors.ts'
 import { kubernetesErrors } from '../src/gateway/kubernetes/errors.ts'
 import { yamuxErrors } from '../src/mux/yamux/errors.ts'
 import { syncSettings, type SyncSetting } from '../src/sync/config/setting-table.ts'
+import { deviceErrors } from '../src/sync/device/device-errors.ts'
 import { syncErrors } from '../src/sync/errors.ts'
+import { folderErrors } from '../src/sync/folder/folder-errors.ts'
+import { linkErrors } from '../src/sync/link/link-errors.ts'
+import { planErrors } from '../src/sync/plan/plan-errors.ts'
+import { transferErrors } from '../src/sync/transfer/transfer-errors.ts'
+import { upErrors } from '../src/sync/up/up-errors.ts'
+import { workErrors } from '../src/sync/work/work-errors.ts'
 
 export interface GeneratedDocument {
   readonly file: URL
@@ -104,18 +112,20 @@ function errorsDocument(): string {
     notice,
     'Codes are stable: match on the code, never on the text beside it.',
     '## Errors',
-    'The code is in the log (`code`), in what `harp` prints, and in what `harp doctor` says.',
-    table(
-      ['Code', 'What happened', 'What to do'],
-      Object.entries({
-        ...gatewayErrors,
-        ...kubernetesErrors,
-        ...frpErrors,
-        ...yamuxErrors,
-        ...http1Errors,
-        ...demoErrors,
-        ...syncErrors,
-      }).map(([code, entry]) => [`\`${code}\``, entry.summary, entry.fix]),
+    'The code is in the log (`code`), in what `harp` prints, and in what `harp doctor` says. Those of sync are in a table of their own below.',
+    errorTable(gatewayErrors, kubernetesErrors, frpErrors, yamuxErrors, http1Errors, demoErrors),
+    '## Errors of sync',
+    'The code is what `harp` prints in brackets, `error.code` with `--json`, and `code` in the `errors` of a folder in ' +
+      '`harp status --json` and in the log of `harp up`.',
+    errorTable(
+      deviceErrors,
+      linkErrors,
+      folderErrors,
+      upErrors,
+      planErrors,
+      transferErrors,
+      workErrors,
+      syncErrors,
     ),
     '## Decisions',
     'Every request ends in one of these; the access log has it as `reason`. "Counts" says whether it is a failure of the ' +
@@ -132,6 +142,18 @@ function errorsDocument(): string {
     ),
   ]
   return `${parts.join('\n\n')}\n`
+}
+
+/** Of several tables, in their order. No code has two meanings. */
+function errorTable(...tables: readonly Readonly<Record<string, ErrorEntry>>[]): string {
+  const entries = tables.flatMap((each) => Object.entries(each))
+  const codes = entries.map(([code]) => code)
+  const twice = codes.find((code, index) => codes.indexOf(code) !== index)
+  if (twice !== undefined) throw new Error(`the error code ${twice} stands in two tables`)
+  return table(
+    ['Code', 'What happened', 'What to do'],
+    entries.map(([code, entry]) => [`\`${code}\``, entry.summary, entry.fix]),
+  )
 }
 
 function bullets(items: readonly string[]): string {

@@ -2,11 +2,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { WantedContent } from '../../src/sync/plan/wanted.ts'
 import { DownWorld } from './support/down-world.ts'
+import type { ModelOptions } from './support/model-file-system.ts'
 import { OrderedTree, type TestEntry } from './support/ordered-tree.ts'
 import type { Devices } from './support/tree-devices.ts'
 import { rawHistory, userHistory } from './support/tree-histories.ts'
 
-const runs = 2000
+const runs = 80
 const choices = fc.array(fc.nat(0xffff), { minLength: 8, maxLength: 8 })
 
 /** Any order in which a device may hear of things, in portions. */
@@ -49,16 +50,28 @@ interface Hearing {
   readonly order: readonly number[]
 }
 
-function forAll(history: fc.Arbitrary<Devices>, act: (hearing: Hearing) => void): void {
+function forAll(
+  history: fc.Arbitrary<Devices>,
+  act: (hearing: Hearing) => void,
+  options: ModelOptions = {},
+): void {
   const property = fc.property(history, choices, ({ entries }, order) => {
-    const batches = portions(entries, order)
+    const batches = portions(options.isCaseSensitive === false ? entries.map(inCapitals) : entries, order)
     try {
-      act({ world: new DownWorld(new OrderedTree()), batches, order })
+      act({ world: new DownWorld(new OrderedTree(), options), batches, order })
     } catch (error) {
       throw new Error(story(batches), { cause: error })
     }
   })
   fc.assert(property, { numRuns: runs })
+}
+
+/** Half of the names differ from others in case only. */
+function inCapitals(entry: TestEntry): TestEntry {
+  const { operation } = entry
+  if (operation === undefined || !('name' in operation)) return entry
+  const name = operation.name.endsWith('~2') ? operation.name.charAt(0).toUpperCase() : operation.name
+  return { ...entry, operation: { ...operation, name } }
 }
 
 const isMine = (line: string): boolean => line.includes('unknown')
@@ -80,6 +93,21 @@ describe.for([
       expect(world.sync('everything').wanted).toEqual([])
       expect(world.fs.operations).toEqual([])
     })
+  })
+
+  it('on a disk without case', () => {
+    forAll(
+      history,
+      ({ world, batches }) => {
+        for (const batch of batches) {
+          world.tree.take(batch)
+          world.sync()
+          expect(world.disk()).toEqual(world.shown())
+        }
+        expect(world.stashed()).toEqual([])
+      },
+      { isCaseSensitive: false, hasLinks: false },
+    )
   })
 
   it('with contents that come late, and in little steps', () => {

@@ -109,7 +109,7 @@ test('registry and texts are kept, and what is damaged is named', () => {
   expect(() => again.folders()).toThrow(code('SYNC_HOME_CORRUPT'))
 })
 
-test('the fact that a device was restored stays until the daemon has seen to it', () => {
+test('the fact that a device was restored stays with its home', () => {
   const device = new DeviceHome(join(root, 'old')).createDevice(nodeSuite, random, 'laptop')
   const home = new DeviceHome(join(root, 'new'))
   const folders = [
@@ -120,8 +120,7 @@ test('the fact that a device was restored stays until the daemon has seen to it'
 
   expect(home.readDevice(nodeSuite).deviceId).toBe(device.deviceId)
   expect(home.restored?.folders).toEqual(folders)
-  home.clearRestored()
-  expect(home.restored).toBeUndefined()
+  expect(new DeviceHome(join(root, 'new')).restored?.folders).toEqual(folders)
 })
 
 test('a home that cannot be written is an error with the path', () => {

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { errorCode, HarpError } from '../../base/errors.ts'
@@ -88,7 +88,10 @@ export class DeviceHome {
     return this.#saveDevice({ ...createDeviceKeys(suite, random), name: name ?? hostName() })
   }
 
-  /** The device of a backup, made again. What the daemon must know of it stays until `clearRestored`. */
+  /**
+   * The device of a backup, made again. What the daemon must know of it stays: a folder may be joined much later, and an
+   * authority that did not know would publish its statements a second time.
+   */
   restoreDevice(device: NamedDevice, fact: RestoredFact): NamedDevice {
     if (this.hasDevice) throw this.#deviceExists()
     this.prepare()
@@ -105,13 +108,9 @@ export class DeviceHome {
     return { ...deviceKeysOf(suite, fromHex(signingSeed), fromHex(agreementSecret)), name }
   }
 
-  /** Undefined: this device was not made from a backup, or the daemon has seen to it. */
+  /** Undefined: this device was not made from a backup. */
   get restored(): RestoredFact | undefined {
     return this.#readJson(files.restored, restoredFile)
-  }
-
-  clearRestored(): void {
-    rmSync(this.#at(files.restored), { force: true })
   }
 
   folders(): readonly FolderRecord[] {

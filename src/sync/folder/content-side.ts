@@ -329,7 +329,7 @@ export class ContentSide {
     if (this.#blocked !== undefined) return false
     this.#takeTouched()
     if (this.#dirty === 'everything' || this.#dirty.size > 0) return true
-    if (this.downloads.files >= downloadsAtOnce) return false
+    if (this.downloads.files - this.downloads.failed >= downloadsAtOnce) return false
     return !this.#isPlanned || this.#touched === 'everything' || this.#touched.size > 0
   }
 

@@ -19,8 +19,10 @@ export interface Download {
   missing: number
   /** Bytes of plaintext that are here already. */
   present: number
-  /** Whoever handed over a chunk waits for what became of it. */
-  settles: ((verdict: 'ok' | 'bad') => void)[]
+  /** Whoever handed over a chunk waits for what became of it; by row. */
+  settles: Map<number, (verdict: 'ok' | 'bad') => void>
+  /** When something of it came last, by the monotonic clock. */
+  progressAt: number
   /** When to try again, by the monotonic clock. */
   retryAt: number
 }
@@ -49,7 +51,8 @@ export function newDownload(wanted: WantedContent): Download {
     sources: [],
     missing: 0,
     present: 0,
-    settles: [],
+    settles: new Map(),
+    progressAt: 0,
     retryAt: 0,
   }
 }

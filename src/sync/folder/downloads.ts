@@ -44,6 +44,7 @@ export class Downloads {
   readonly #byPlace = new Map<string, Download>()
   readonly #small: SmallDownloads
   readonly #large: LargeDownloads
+  #failed = 0
   #bytes = 0
   #presentBytes = 0
   #isStopped = false
@@ -73,9 +74,7 @@ export class Downloads {
 
   /** Those that nobody connected can give, or that something stands in the way of. */
   get failed(): number {
-    let count = 0
-    for (const { state } of this.#byPlace.values()) if (state === 'failed') count++
-    return count
+    return this.#failed
   }
 
   offer(wanted: WantedContent): void {
@@ -100,7 +99,8 @@ export class Downloads {
     for (const download of this.#byPlace.values()) {
       if (download.state === 'failed' && download.retryAt <= now) this.offer(download.wanted)
     }
-    this.#large.tick()
+    this.#small.tick(now)
+    this.#large.tick(now)
   }
 
   /** Somebody came who may have what was not to be had. */
@@ -181,6 +181,7 @@ export class Downloads {
     const { items, clock, onProblem } = this.#parts
     const waited = Math.max(firstRetryMs, download.retryAt === 0 ? 0 : firstRetryMs * 4)
     this.#release(download)
+    if (download.state !== 'failed') this.#failed++
     download.state = 'failed'
     download.retryAt = clock.monotonic() + waited
     const { parent, name } = download.wanted
@@ -194,6 +195,7 @@ export class Downloads {
     const key = placeKey(download.wanted)
     if (this.#byPlace.get(key) === download) this.#byPlace.delete(key)
     this.#release(download)
+    if (download.state === 'failed') this.#failed--
     download.state = 'dropped'
     this.#bytes -= download.size
     this.#presentBytes -= download.present
@@ -205,7 +207,8 @@ export class Downloads {
 
   /** Who handed over chunks need not wait any longer. */
   #release(download: Download): void {
-    for (const settle of download.settles.splice(0)) settle('ok')
+    for (const settle of download.settles.values()) settle('ok')
+    download.settles.clear()
     this.#small.forget(download)
     this.#large.forget(download)
   }
@@ -222,4 +225,5 @@ const fixes: Readonly<Record<string, string>> = {
   EPERM: 'give the user that harp runs as the right to write there; it is tried again by itself',
   FOLDER_WRONG_CONTENT: 'ask the author to save the file again',
   FOLDER_CHUNKS_UNKNOWN: 'connect a device that has this version',
+  FOLDER_CONTENT_MISSING: 'connect a device that has this version; it is tried again by itself',
 }

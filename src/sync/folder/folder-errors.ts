@@ -65,6 +65,14 @@ export const folderErrors = {
       'A file was saved in the very moment in which another version took its place. What was saved was set aside.',
     fix: 'Move it from the path that is named to where it belongs, or remove it.',
   },
+  FOLDER_CONTENT_MISSING: {
+    summary: 'The log shows a version that no connected device has the content of.',
+    fix: 'Connect a device that has it; it is fetched by itself then.',
+  },
+  FOLDER_CHUNKS_TOO_LARGE: {
+    summary: 'The folder was begun with chunks of more than 1 MiB, which no link carries.',
+    fix: 'Remove the folder here; its creator has to begin another one.',
+  },
   FOLDER_CHUNKS_UNKNOWN: {
     summary: 'The list of the chunks of a version is on no connected device.',
     fix: 'Connect a device that has this version.',

@@ -214,7 +214,12 @@ export class FolderPeers {
     if (stream === undefined) return
     peer.asking = stream
     const { link } = peer
-    fetcher.addPeer(link.peer, stream, () => link.roundTripMs)
+    fetcher.addPeer(
+      link.peer,
+      stream,
+      () => link.roundTripMs,
+      () => link.bytesIn,
+    )
     onSource()
   }
 

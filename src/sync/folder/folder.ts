@@ -56,6 +56,8 @@ export interface Invited {
 
 const inviterFact = 'inviter'
 const invitedRoleFact = 'invited-role'
+/** Of plaintext in a chunk: what a frame of a link carries. */
+const largestSealable = 1024 * 1024
 const tickMs = 1_000
 const commitDelayMs = 40
 const publishMs = 2_000
@@ -344,6 +346,12 @@ export class Folder {
     if (this.#content !== undefined || this.#isPaused || this.#fault !== undefined) return
     const { firstEpochKey, role, log } = this.replica
     if (firstEpochKey === undefined || role === undefined || log.genesis === undefined) return
+    if (log.genesis.chunker.maximum > largestSealable) {
+      this.#fail(
+        new HarpError('FOLDER_CHUNKS_TOO_LARGE', 'the folder was begun with chunks that no link carries'),
+      )
+      return
+    }
     this.#content = new ContentSide({
       ...this.#options,
       replica: this.replica,

@@ -5,6 +5,8 @@ import type { DownloadOwner } from './small-downloads.ts'
 
 /** Files that are put together at a time. */
 const filesAtOnce = 3
+/** How long a file waits for its content before another one has its place. */
+const patienceMs = 20_000
 
 /** Large files: a temporary file that is filled from what this device has, then chunk by chunk from others. */
 export class LargeDownloads {
@@ -22,11 +24,22 @@ export class LargeDownloads {
   add(download: Download): void {
     download.state = 'queued'
     this.#queue.push(download)
-    this.tick()
+    this.#begin()
   }
 
-  /** Begins what waits for a place. */
-  tick(): void {
+  /** What nobody connected has must not hold up what they have. */
+  tick(now: number): void {
+    const { wantedIds, missingIds } = this.#parts.fetcher.stats()
+    if (missingIds > 0 && wantedIds > 0) {
+      for (const download of this.#active.keys()) {
+        if (download.state !== 'fetching' || now - download.progressAt < patienceMs) continue
+        this.#owner.fail(download, 'FOLDER_CONTENT_MISSING', 'no connected device has its content')
+      }
+    }
+    this.#begin()
+  }
+
+  #begin(): void {
     while (this.#active.size < filesAtOnce && !this.#isStopped) {
       const download = this.#queue.shift()
       if (download === undefined) return
@@ -38,7 +51,7 @@ export class LargeDownloads {
         .catch((error: unknown) => this.#parts.onFault(error))
         .finally(() => {
           if (this.#active.get(download) === active) this.#active.delete(download)
-          this.tick()
+          this.#begin()
         })
         .catch(() => undefined)
     }
@@ -80,9 +93,12 @@ class LargeDownload {
     const { rows } = download
     try {
       if (rows === undefined || this.#isCancelled) return
+      const { clock } = this.#parts
       download.state = 'fetching'
+      download.progressAt = clock.monotonic()
       const onArrived = (bytes: number): void => {
         download.present += bytes
+        download.progressAt = clock.monotonic()
         this.#owner.arrived(bytes)
       }
       const { placing, pool, chunks, fs, fetcher } = this.#parts

@@ -1,3 +1,4 @@
+import { isChunk } from '../content/chunk-seal.ts'
 import type { DeviceId } from '../ids.ts'
 import type { ChunkTaker } from '../transfer/chunk-fetcher.ts'
 import type { DeliverResult, PutOutcome } from '../work/job.ts'
@@ -16,6 +17,10 @@ export interface DownloadOwner {
 
 const filesAtOnce = 256
 const bytesAtOnce = 8 * 1024 * 1024
+/** Content of files that are being put together. */
+const bytesHeld = 64 * 1024 * 1024
+/** How long a file waits for its content before others have its place. */
+const patienceMs = 20_000
 /** Deliveries under way in threads, so that no thread waits for the bookkeeping of the one before. */
 const deliveriesAtOnce = 2
 
@@ -30,6 +35,9 @@ export class SmallDownloads implements ChunkTaker {
   readonly #owner: DownloadOwner
   /** By chunk id; equal chunks are fetched once. */
   readonly #waiting = new Map<string, Waiting[]>()
+  readonly #queue: Download[] = []
+  readonly #active = new Set<Download>()
+  #activeBytes = 0
   #ready: Download[] = []
   #run: Promise<void> | undefined
   #isStopped = false
@@ -40,32 +48,69 @@ export class SmallDownloads implements ChunkTaker {
   }
 
   add(download: Download): void {
+    download.state = 'queued'
+    this.#queue.push(download)
+    this.#begin()
+  }
+
+  /** As many as fit into memory, whatever comes of each. */
+  #begin(): void {
+    while (this.#queue.length > 0 && this.#activeBytes < bytesHeld && !this.#isStopped) {
+      const download = this.#queue.shift()
+      if (download?.state !== 'queued') continue
+      this.#active.add(download)
+      this.#activeBytes += download.size
+      this.#start(download)
+    }
+  }
+
+  #start(download: Download): void {
     const { rows } = download
     download.state = 'fetching'
+    download.progressAt = this.#parts.clock.monotonic()
     download.missing = 0
     if (rows !== undefined) this.#collect(download)
     if (download.missing === 0) this.#isReady(download)
   }
 
-  take(id: Uint8Array, sealed: Uint8Array, _peer: DeviceId): Promise<'ok' | 'bad'> | 'ok' {
+  take(id: Uint8Array, sealed: Uint8Array, _peer: DeviceId): Promise<'ok' | 'bad'> | 'ok' | 'bad' {
     const key = idText(id)
     const waiting = this.#waiting.get(key)
     this.#waiting.delete(key)
     if (waiting === undefined) return 'ok'
+    // A file of many chunks would hold up the others until its last one is here: those are judged at once.
+    const isAlone = waiting.every(({ download }) => download.rows?.lengths.length === 1)
+    if (!isAlone && !isChunk(id, sealed)) {
+      this.#waiting.set(key, waiting)
+      return 'bad'
+    }
     const verdict = Promise.withResolvers<'ok' | 'bad'>()
-    let isFirst = true
+    let isWaited = false
     for (const { download, row } of waiting) {
       if (download.state !== 'fetching') continue
       download.sealed[row] = sealed
-      if (isFirst) download.settles.push(verdict.resolve)
-      isFirst = false
+      if (isAlone && !isWaited) download.settles.set(row, verdict.resolve)
+      isWaited ||= isAlone
       this.#got(download, row)
     }
-    return isFirst ? 'ok' : verdict.promise
+    return isWaited ? verdict.promise : 'ok'
+  }
+
+  /** What nobody connected has must not hold up what they have. */
+  tick(now: number): void {
+    const { wantedIds, missingIds } = this.#parts.fetcher.stats()
+    if (missingIds === 0 || wantedIds === 0) return
+    for (const download of this.#active) {
+      if (download.state !== 'fetching' || now - download.progressAt < patienceMs) continue
+      this.#owner.fail(download, 'FOLDER_CONTENT_MISSING', 'no connected device has its content')
+    }
   }
 
   forget(download: Download): void {
     download.sealed = []
+    if (!this.#active.delete(download)) return
+    this.#activeBytes -= download.size
+    queueMicrotask(() => this.#begin())
   }
 
   async stop(): Promise<void> {
@@ -107,6 +152,7 @@ export class SmallDownloads implements ChunkTaker {
   #got(download: Download, row: number): void {
     this.#count(download, row)
     download.missing--
+    download.progressAt = this.#parts.clock.monotonic()
     if (download.missing === 0) this.#isReady(download)
   }
 
@@ -193,7 +239,8 @@ export class SmallDownloads implements ChunkTaker {
       const outcome = result.files[index]
       if (outcome === undefined || download.state === 'dropped') continue
       const bad = outcome.badRows ?? []
-      for (const settle of download.settles.splice(0)) settle(bad.length > 0 ? 'bad' : 'ok')
+      for (const [row, settle] of download.settles) settle(bad.includes(row) ? 'bad' : 'ok')
+      download.settles.clear()
       if (bad.length > 0 || (outcome.missingRows ?? []).length > 0) this.#again(download, outcome)
       else this.#owner.placed(placement, outcome)
     }
@@ -209,6 +256,6 @@ export class SmallDownloads implements ChunkTaker {
     }
     this.#owner.arrived(-download.present)
     download.present = 0
-    this.add(download)
+    this.#start(download)
   }
 }

@@ -51,10 +51,14 @@ export class DownWorld {
       this.isPlanning = true
       const report = this.down.reconcile(what, budget)
       this.isPlanning = false
-      for (const wanted of report.wanted) this.deliver(wanted)
+      const delivered = report.wanted.map((wanted) => this.deliver(wanted))
       this.items.commit()
       if (report.done && report.wanted.length === 0) return report
       what = new Set()
+      if (delivered.includes(false)) {
+        this.rescan()
+        what = 'everything'
+      }
     }
     throw new Error('it does not come to an end')
   }
@@ -158,12 +162,14 @@ export class DownWorld {
     }
     const shown = this.#shownIn(parent, name)
     const version = stat.kind === 'file' ? this.read(path) : undefined
+    // Stopped between its second name and the end of its first, and shown apart from what it was one with.
+    const isDouble = stat.links > 1 && this.items.ofInode(stat.ino).length > 0
     const isKnown =
       stat.kind === 'directory'
         ? shown?.kind === 'directory'
         : shown !== undefined &&
           shown.kind !== 'directory' &&
-          (version === undefined || shown.versions.some(({ entry }) => entry.hash === version))
+          (version === undefined || isDouble || shown.versions.some(({ entry }) => entry.hash === version))
     if (!isKnown || shown === undefined || stat.kind === 'other') {
       operations.push(`new ${path}`)
       return undefined
@@ -218,17 +224,19 @@ export class DownWorld {
     return lines.sort()
   }
 
-  /** What the disk has to show, where it can hold all names. */
-  shown(): string[] {
+  /** What the disk has to show, under the names that it can hold. */
+  shown(directory = this.tree.view.root(), below = ''): string[] {
     const lines: string[] = []
-    for (const { path, shown } of this.tree.view.walk()) {
-      const name = path.join('/')
-      if (shown.kind === 'directory') lines.push(`${name}/`)
+    const list = this.tree.view.list(directory)
+    const names = this.names.placeNames(list.map(({ name }) => name))
+    for (const shown of list) {
+      const path = below + names.get(shown.name)!
+      if (shown.kind === 'directory') lines.push(`${path}/`, ...this.shown([...shown.nodes], `${path}/`))
       else if (shown.current.operation.type === 'symlink') {
-        lines.push(`${name} -> ${shown.current.operation.target}`)
+        lines.push(`${path} -> ${shown.current.operation.target}`)
       } else {
         const mtime = shown.mtime!.seconds * 1000 + shown.mtime!.nanos / 1e6
-        lines.push(`${name} ${shown.current.entry.hash} ${mtime} ${shown.exec ? 'x' : '-'}`)
+        lines.push(`${path} ${shown.current.entry.hash} ${mtime} ${shown.exec ? 'x' : '-'}`)
       }
     }
     return lines.sort()
