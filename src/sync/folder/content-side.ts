@@ -9,9 +9,9 @@ import type { FolderStateName } from '../device/daemon-api.ts'
 import type { FileSystem } from '../disk/file-system.ts'
 import type { ChunkerParameters } from '../format/membership.ts'
 import type { NodeId } from '../ids.ts'
-import { rootItem, type ItemStore } from '../items/item.ts'
+import type { ItemStore } from '../items/item.ts'
 import { DownSync } from '../plan/down-sync.ts'
-import type { FolderProblem, WantedContent } from '../plan/wanted.ts'
+import type { FolderProblem } from '../plan/wanted.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
 import type { LogStore } from '../store/log-store.ts'
@@ -101,12 +101,12 @@ export class ContentSide {
     this.versions = new VersionBook({ replica, chunks, keys, fs, maximum: parts.chunker.maximum })
     const placing = new Placing({
       root,
+      replica,
       items,
       chunks,
       versions: this.versions,
       keep,
       keys,
-      isCurrent: (wanted) => this.#isCurrent(wanted),
     })
     this.downloads = new Downloads({
       root,
@@ -207,8 +207,9 @@ export class ContentSide {
     removeRestores(fs, root)
     adoptKept(fs, root, chunks, this.versions)
     this.#problems.set('rescued', rescuedEdits(fs, root))
-    if (!chunks.isComplete)
+    if (!chunks.isComplete) {
       this.#guard(this.lock.run(() => relearnPlaces({ ...this.#parts, versions: this.versions })))
+    }
     this.#watcher.start()
     this.#wake()
   }
@@ -438,18 +439,5 @@ export class ContentSide {
     chunks.removeFile(id)
     items.commit()
     this.#planAgain()
-  }
-
-  #isCurrent({ parent, logName, version }: WantedContent): boolean {
-    const { items, replica } = this.#parts
-    const path = [logName]
-    for (let id = parent; id !== rootItem;) {
-      const item = items.get(id)
-      if (item === undefined) return false
-      path.unshift(item.logName)
-      id = item.parent
-    }
-    const shown = replica.view.at(path)
-    return shown !== undefined && shown.kind !== 'directory' && shown.current.entry.hash === version
   }
 }

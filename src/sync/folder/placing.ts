@@ -3,21 +3,21 @@ import type { ChunkStore } from '../chunks/chunk-store.ts'
 import type { ContentKeys } from '../content/content.ts'
 import { fingerprintOf, type FileStat } from '../disk/file-system.ts'
 import { privatePaths } from '../disk/private-directory.ts'
-import type { ApplyIntent, Item, ItemStore } from '../items/item.ts'
+import { rootItem, type ApplyIntent, type Item, type ItemStore } from '../items/item.ts'
 import type { WantedContent } from '../plan/wanted.ts'
+import type { Replica } from '../replica/replica.ts'
 import type { Target } from '../work/job.ts'
 import { idOf, sealedLength, type Download } from './download.ts'
 import type { KeepPolicy, VersionSource } from './version-source.ts'
 
 export interface PlacingParts {
   readonly root: string
+  readonly replica: Replica
   readonly items: ItemStore
   readonly chunks: ChunkStore
   readonly versions: VersionSource
   readonly keep: KeepPolicy
   readonly keys: ContentKeys
-  /** Whether the log still shows this version at this place. */
-  readonly isCurrent: (wanted: WantedContent) => boolean
 }
 
 /** A version that may be put in its place now, if the disk is what the items say. */
@@ -48,11 +48,11 @@ export class Placing {
 
   /** Undefined if the log or the items have moved on: the plan is made anew then. */
   prepare(download: Download): Placement | undefined {
-    const { root, items, isCurrent } = this.#parts
+    const { root, items } = this.#parts
     const { wanted } = download
     const directory = items.get(wanted.parent)
     const path = items.path(wanted.parent)
-    if (directory === undefined || path === undefined || !isCurrent(wanted)) return undefined
+    if (directory === undefined || path === undefined || !this.#isCurrent(wanted)) return undefined
     const replaced = items.child(wanted.parent, wanted.name)
     if (replaced?.id !== wanted.item?.id || replaced?.version !== wanted.item?.version) return undefined
     if (replaced?.kind === 'directory') return undefined
@@ -102,6 +102,20 @@ export class Placing {
     }
     if (keep !== 'current') this.#storeSealed(download)
     chunks.addFile(id, rows)
+  }
+
+  /** Whether the log still shows this version at this place. */
+  #isCurrent({ parent, logName, version }: WantedContent): boolean {
+    const { items, replica } = this.#parts
+    const path = [logName]
+    for (let id = parent; id !== rootItem;) {
+      const item = items.get(id)
+      if (item === undefined) return false
+      path.unshift(item.logName)
+      id = item.parent
+    }
+    const shown = replica.view.at(path)
+    return shown !== undefined && shown.kind !== 'directory' && shown.current.entry.hash === version
   }
 
   #recordKept(replaced: Item, target: Target): void {

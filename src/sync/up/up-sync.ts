@@ -5,6 +5,7 @@ import { Findings } from './findings.ts'
 import { IgnoreFile, IgnoreRules, ignoreFileName } from './ignore-rules.ts'
 import { LogWriter } from './log-writer.ts'
 import { whyMissing } from './marker.ts'
+import { pooledRandom } from './pooled-random.ts'
 import { RacyItems } from './racy-items.ts'
 import { intentKey, type ScanRun } from './scan-run.ts'
 import { Scanner } from './scanner.ts'
@@ -25,7 +26,7 @@ export class UpSync {
   #isVerified = false
 
   constructor(parts: UpParts) {
-    this.#parts = parts
+    this.#parts = { ...parts, random: pooledRandom(parts.random) }
     this.#writer = new LogWriter(parts.replica, parts.clock, parts.announce)
     this.#racy = RacyItems.load(parts.items)
   }
