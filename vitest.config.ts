@@ -35,6 +35,7 @@ export default defineConfig({
       suite('engine', ['test/engine/**/*.test.ts'], 120_000, { fileParallelism: false }),
       suite('proxies', ['test/proxies/**/*.test.ts'], 60_000),
       suite('sim', ['test/sim/**/*.test.ts', 'test/sync/exhaustive.test.ts'], 300_000),
+      suite('sync', ['test/sync-e2e/**/*.test.ts'], 120_000, { fileParallelism: false }),
       suite('mutants', ['test/sync/mutants/*.test.ts'], 300_000),
       suite('browser', ['test/browser/**/*.test.ts'], 120_000),
     ],

@@ -7,7 +7,7 @@ import { OrderedTree, type TestEntry } from './support/ordered-tree.ts'
 import type { Devices } from './support/tree-devices.ts'
 import { rawHistory, userHistory } from './support/tree-histories.ts'
 
-const runs = 2500
+const runs = 80
 const choices = fc.array(fc.nat(0xffff), { minLength: 8, maxLength: 8 })
 
 /** Any order in which a device may hear of things, in portions. */

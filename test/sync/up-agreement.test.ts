@@ -119,15 +119,15 @@ it('what is scanned while it changes is found sooner or later, and no version is
     fc.asyncProperty(rounds, async (all) => {
       const device = new UpDevice().found()
       try {
-        const { list } = device.fs
+        const { fs } = device
         const left = all.slice()
         // Something is done each time that a directory is listed.
         device.fs = {
-          ...device.fs,
+          ...fs,
           list: (at) => {
             const next = left.shift()
             if (next !== undefined) act(device, next[0])
-            return list(at)
+            return fs.list(at)
           },
         }
         while (left.length > 0) await device.scan('everything', { acceptDeletions: true })

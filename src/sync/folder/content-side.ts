@@ -17,6 +17,7 @@ import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
 import type { LogStore } from '../store/log-store.ts'
 import { UpSync, type ScanReport } from '../up/up-sync.ts'
 import { FolderWatcher } from '../up/watcher.ts'
+import type { WatchDirectory } from '../up/watch-directory.ts'
 import type { WorkPool } from '../work/job.ts'
 import { auditFolder, type AuditReport } from './audit.ts'
 import { DiskLock } from './disk-lock.ts'
@@ -52,6 +53,9 @@ export interface ContentSideParts {
   readonly announce: () => void
   /** A store has failed: nothing goes on. */
   readonly onFault: (error: unknown) => void
+  readonly watch?: WatchDirectory
+  /** Of this run of the system. */
+  readonly bootId?: () => string | undefined
 }
 
 /** Wanted versions that are on their way at a time; the plan goes on when there is room for more. */
@@ -164,6 +168,7 @@ export class ContentSide {
       clock,
       onDirty: (directories) => this.scanSoon(directories),
       onProblem: (problem) => this.#problems.set('watcher', problem === undefined ? [] : [problem]),
+      ...(parts.watch !== undefined && { watch: parts.watch }),
     })
   }
 

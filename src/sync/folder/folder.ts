@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { errorMessage, HarpError } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
+import type { FilePlaces } from '../chunks/chunk-store.ts'
 import { SqliteChunks } from '../chunks/sqlite-chunks.ts'
 import type { DeviceKeys } from '../crypto/identity.ts'
 import type { CryptoSuite, RandomBytes } from '../crypto/suite.ts'
@@ -9,15 +10,17 @@ import type { FolderStateName } from '../device/daemon-api.ts'
 import type { FileSystem } from '../disk/file-system.ts'
 import { privatePaths } from '../disk/private-directory.ts'
 import { roles, type Role } from '../format/membership.ts'
-import { fromHex, toHex, type DeviceId, type FolderId } from '../ids.ts'
+import { fromHex, toHex, type DeviceId, type EntryHash, type FolderId } from '../ids.ts'
 import { SqliteItems } from '../items/sqlite-items.ts'
 import type { Acceptance } from '../log/acceptance.ts'
 import type { FolderProblem } from '../plan/wanted.ts'
 import { Replica } from '../replica/replica.ts'
+import type { LogStore } from '../store/log-store.ts'
 import { SqliteStore } from '../store/sqlite-store.ts'
 import { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
 import { ChunkServer } from '../transfer/chunk-server.ts'
 import type { RateLimit } from '../transfer/rate-limit.ts'
+import type { WatchDirectory } from '../up/watch-directory.ts'
 import type { WorkPool } from '../work/job.ts'
 import type { AuditReport } from './audit.ts'
 import { ContentSide } from './content-side.ts'
@@ -46,6 +49,17 @@ export interface FolderOptions {
   readonly download: RateLimit
   /** The device's state may be older than what it has sent. */
   readonly isRestored: boolean
+  /** Instead of files in `directory`. */
+  readonly stores?: FolderStores
+  readonly watch?: WatchDirectory
+  readonly bootId?: () => string | undefined
+}
+
+/** Where a folder keeps what it knows: whoever simulates devices has it in memory. */
+export interface FolderStores {
+  readonly log: () => LogStore
+  readonly items: () => SqliteItems
+  readonly chunks: (places: FilePlaces) => SqliteChunks
 }
 
 /** By whom this device was invited, and as what: believed until the log says who is a member. */
@@ -73,7 +87,7 @@ export class Folder {
   readonly peers: FolderPeers
   readonly fetcher: ChunkFetcher
   readonly #options: FolderOptions
-  readonly #store: SqliteStore
+  readonly #store: LogStore
   readonly #mark: RollbackMark
   #content: ContentSide | undefined
   #timer: NodeJS.Timeout | undefined
@@ -115,8 +129,9 @@ export class Folder {
     })
   }
 
-  static #with(options: FolderOptions, make: (store: SqliteStore) => Replica): Folder {
-    const store = new SqliteStore(join(options.directory, 'log.sqlite'))
+  static #with(options: FolderOptions, make: (store: LogStore) => Replica): Folder {
+    const { stores, directory } = options
+    const store = stores?.log() ?? new SqliteStore(join(directory, 'log.sqlite'))
     try {
       return new Folder(options, store, make(store))
     } catch (error) {
@@ -125,25 +140,23 @@ export class Folder {
     }
   }
 
-  private constructor(options: FolderOptions, store: SqliteStore, replica: Replica) {
-    const { directory, root, log, pool, suite, clock, upload, download } = options
+  private constructor(options: FolderOptions, store: LogStore, replica: Replica) {
+    const { directory, root, log, pool, suite, clock, upload, download, stores } = options
     this.#options = options
     this.#store = store
     this.replica = replica
     this.#isPaused = options.isPaused
     this.#mark = new RollbackMark(options.fs, root)
-    this.items = new SqliteItems(join(directory, 'items.sqlite'))
-    this.chunks = new SqliteChunks({
-      directory,
-      places: {
-        itemPath: (item) => {
-          const path = this.items.path(item)
-          return path === undefined ? undefined : join(root, ...path)
-        },
-        keptPath: (version) => join(root, privatePaths.kept, version),
+    this.items = stores?.items() ?? new SqliteItems(join(directory, 'items.sqlite'))
+    const places = {
+      itemPath: (item: number): string | undefined => {
+        const path = this.items.path(item)
+        return path === undefined ? undefined : join(root, ...path)
       },
-      onProblem: (message: string) => log.warn({ message }, 'chunk store'),
-    })
+      keptPath: (version: EntryHash): string => join(root, privatePaths.kept, version),
+    }
+    const onProblem = (message: string): void => log.warn({ message }, 'chunk store')
+    this.chunks = stores?.chunks(places) ?? new SqliteChunks({ directory, places, onProblem })
     this.fetcher = new ChunkFetcher({
       clock,
       rate: download,

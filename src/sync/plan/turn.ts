@@ -8,6 +8,8 @@ import type { FolderProblem, WantedContent } from './wanted.ts'
 
 /** Something is there that was not expected, or is not there that was: what a scan will tell. */
 const surprises = new Set(['ENOENT', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY', 'EISDIR', 'ELOOP', 'EINVAL'])
+/** Nobody reads more. */
+const mostProblems = 1_000
 const systemCode = /^E[A-Z0-9]+$/
 
 /** What one call finds and does, within its budget. */
@@ -15,7 +17,7 @@ export class Turn {
   /** By place: one that is looked at again says it again. */
   readonly #wanted = new Map<string, WantedContent>()
   readonly dirty = new Set<number>()
-  readonly problems: FolderProblem[] = []
+  readonly #problems = new Map<string, FolderProblem>()
   readonly appeared: number[] = []
   readonly changedDirectories = new Set<string>()
   /** What could not be done: their nodes are looked at again next time. */
@@ -63,7 +65,8 @@ export class Turn {
 
   problem(code: keyof typeof planErrors, path: string, message: string): void {
     const name = relative(this.#root, path)
-    this.problems.push({ code, path: name, message, fix: planErrors[code].fix })
+    if (this.#problems.size >= mostProblems) return
+    this.#problems.set(`${code} ${name}`, { code, path: name, message, fix: planErrors[code].fix })
   }
 
   /** Does something to a path in a directory. False if the system refused; what is no business of the disk goes on up. */
@@ -79,7 +82,8 @@ export class Turn {
   }
 
   report(done: boolean): DownReport {
-    const { dirty, problems, appeared, changedDirectories } = this
+    const { dirty, appeared, changedDirectories } = this
+    const problems = [...this.#problems.values()]
     return { wanted: [...this.#wanted.values()], dirty, problems, done, appeared, changedDirectories }
   }
 }

@@ -29,23 +29,25 @@ export function isContent(operation: Operation | undefined, found: FoundContent)
 /**
  * Something that no item stands for. If others made a file of that name which has not come to this disk yet, theirs and
  * this one were made by people who did not know of each other: a node of its own, which the view shows as one file with
- * concurrent versions. What they have in any version is taken for theirs: so a folder joined with files in it.
+ * concurrent versions. What they have in any version is taken for theirs: so a folder joined with files in it, and what
+ * a crash left in place without its item.
  */
 export function planNew(
   replica: Replica,
   items: ItemStore,
-  at: { readonly parent: Item; readonly logName: string; readonly found: FoundContent },
+  /** `directory`: the nodes of the one it is in. */
+  at: { readonly directory: readonly NodeId[]; readonly logName: string; readonly found: FoundContent },
   random: RandomBytes,
 ): ContentPlan {
   const { view } = replica
-  const { parent, logName, found } = at
-  const shown = view.find(parent.nodes, logName)
-  if (shown !== undefined && shown.kind !== 'directory' && shown.nodes.every((node) => isFree(items, node))) {
+  const { directory, logName, found } = at
+  const shown = view.find(directory, logName)
+  if (shown !== undefined && shown.kind !== 'directory') {
     const known = knownVersion(shown, found)
     if (known !== undefined) return { type: 'adopt', nodes: shown.nodes, version: known }
   }
-  const spot = { parent: parentIn(view, parent.nodes), name: logName }
-  const hidden = shown === undefined ? freeHidden(view, items, parent.nodes, logName) : []
+  const spot = { parent: parentIn(view, directory), name: logName }
+  const hidden = shown === undefined ? freeHidden(view, items, directory, logName) : []
   const { node, bases } = chooseNode(view, hidden, 'content', random)
   return { type: 'write', place: { ...spot, node: node.id, parent: node.parent ?? spot.parent, bases } }
 }
@@ -77,7 +79,10 @@ function planAt(node: TreeNode | undefined, bases: readonly EntryHash[]): Conten
 }
 
 /** As what the view shows a file's item; undefined if it does not. */
-export function shownFile(view: TreeView<LogEntry>, item: Item): ShownFile<LogEntry> | undefined {
+export function shownFile(
+  view: TreeView<LogEntry>,
+  item: Pick<Item, 'nodes'>,
+): ShownFile<LogEntry> | undefined {
   for (const node of item.nodes) {
     const shown = view.of(node)
     if (shown !== undefined && shown.kind !== 'directory') return shown

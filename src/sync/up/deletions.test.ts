@@ -147,11 +147,11 @@ describe('a disk that is not there', () => {
 
   it('also if it goes while it is scanned', async () => {
     const device = await folder(['a', 'b'])
-    const { stat } = device.fs
+    const { fs } = device
     let looks = 0
     device.fs = {
-      ...device.fs,
-      stat: (path) => (path.endsWith(privatePaths.marker) && ++looks > 1 ? undefined : stat(path)),
+      ...fs,
+      stat: (path) => (path.endsWith(privatePaths.marker) && ++looks > 1 ? undefined : fs.stat(path)),
     }
     device.restart()
     device.remove('a')

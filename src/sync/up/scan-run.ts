@@ -3,6 +3,7 @@ import type { Findings } from './findings.ts'
 import type { IgnoreRules } from './ignore-rules.ts'
 import type { LogWriter } from './log-writer.ts'
 import type { RacyItems } from './racy-items.ts'
+import type { ShownDirectories } from './shown-directories.ts'
 import type { UpParts } from './up-parts.ts'
 
 /** What the parts of one scan share. */
@@ -12,6 +13,7 @@ export interface ScanRun {
   readonly rules: IgnoreRules
   readonly racy: RacyItems
   readonly writer: LogWriter
+  readonly shown: ShownDirectories
   /** Versions that this device may have put in place without being able to say so, by `intentKey`. */
   readonly intents: ReadonlyMap<string, ApplyIntent>
   readonly signal: AbortSignal

@@ -90,11 +90,17 @@ export class Structure {
     }))
   }
 
+  /** None where the log shows it already: then it was this device that moved it, and a crash lost that it did. */
   #operations({ item, parent, logName }: Move): Operation[] {
     const { view } = this.#run.parts.replica
-    const to = parentIn(view, parent.nodes)
+    const directory = this.#run.shown.nodesOf(parent)
+    const to = parentIn(view, directory)
     return item.nodes
-      .filter((node) => view.tree.node(node) !== undefined)
+      .filter((id) => {
+        const node = view.tree.node(id)
+        const isThere = node?.name === logName && directory.includes(node.parent?.id ?? '')
+        return node !== undefined && !isThere
+      })
       .map((node) => ({ type: 'move', node, parent: to, name: logName }))
   }
 
@@ -133,13 +139,14 @@ export class Structure {
   #plan({ parent, logName }: Spot): { readonly nodes: readonly NodeId[]; readonly operation?: Operation } {
     const { replica, items, random } = this.#run.parts
     const { view } = replica
-    const shown = view.find(parent.nodes, logName)
+    const directory = this.#run.shown.nodesOf(parent)
+    const shown = view.find(directory, logName)
     if (shown?.kind === 'directory' && shown.nodes.every((node) => isFree(items, node))) {
       return { nodes: shown.nodes }
     }
-    const hidden = shown === undefined ? freeHidden(view, items, parent.nodes, logName) : []
+    const hidden = shown === undefined ? freeHidden(view, items, directory, logName) : []
     const { node } = chooseNode(view, hidden, 'directory', random)
-    const at = { parent: node.parent ?? parentIn(view, parent.nodes), name: logName }
+    const at = { parent: node.parent ?? parentIn(view, directory), name: logName }
     return { nodes: [node.id], operation: { type: 'mkdir', node: node.id, ...at } }
   }
 

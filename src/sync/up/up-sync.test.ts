@@ -430,14 +430,13 @@ describe('what cannot be read', () => {
     await device.scan()
     device.put('g', 'two')
     device.remove('e/f')
-    const open = device.fs.open
     device.forbid('d/', 'e/f')
     const { fs } = device
     device.fs = {
       ...fs,
       open: (path, mode) => {
         if (path === device.path('g')) throw Object.assign(new Error('EACCES: no'), { code: 'EACCES' })
-        return open(path, mode)
+        return fs.open(path, mode)
       },
     }
     const { problems, changed } = await device.scan()
@@ -525,5 +524,74 @@ describe('after a crash', () => {
     device.save('f', 'one')
     expect(await device.scan()).toMatchObject({ changed: 0 })
     expect(device.item('f')).toMatchObject({ version: first, state: 'unsettled' })
+  })
+
+  it('what is left of a version that was being put in place is damage and no edit', async () => {
+    const device = folder()
+    device.put('f', 'one')
+    device.put('g', 'one')
+    await device.scan()
+    const { parent, name, logName, nodes } = device.item('f')!
+    const version = device.item('f')!.version!
+    device.items.addIntents([{ parent, name, logName, nodes, version, kind: 'file', temporaryName: version }])
+    device.items.remove(device.item('f')!.id)
+    const { mtimeMs } = statSync(device.path('f'))
+    writeFileSync(device.path('f'), '')
+    utimesSync(device.path('f'), mtimeMs / 1000, mtimeMs / 1000)
+    const report = await device.scan()
+    const item = device.item('f')!
+    expect(report).toMatchObject({ changed: 0, damaged: [item.id] })
+    expect(item).toMatchObject({ nodes, version: undefined })
+    expect(await device.scan()).toMatchObject({ changed: 0, damaged: [] })
+  })
+
+  it('what others moved, and this device has moved on the disk, is not moved once more', async () => {
+    const device = folder()
+    device.put('d/f', 'one')
+    device.put('g', 'one')
+    await device.scan()
+    const other = member(device)
+    other.do(intents.move(other.replica.view, ['d'], ['e']))
+    other.do(intents.move(other.replica.view, ['g'], ['h']))
+    device.hear(other)
+    device.move('d', 'e')
+    device.move('g', 'h')
+    expect(await device.scan()).toMatchObject({ changed: 0 })
+    expect(device.item('d')).toBeUndefined()
+    await agrees(device)
+  })
+
+  it('what stands at both of its places is what others moved', async () => {
+    const device = folder()
+    device.put('g', 'one')
+    await device.scan()
+    const { nodes } = device.item('g')!
+    const other = member(device)
+    other.do(intents.move(other.replica.view, ['g'], ['h']))
+    device.hear(other)
+    linkSync(device.path('g'), device.path('h'))
+    expect(await device.scan()).toMatchObject({ changed: 0 })
+    expect(device.item('h')).toMatchObject({ nodes })
+  })
+
+  it('a directory that stands for less than the log shows there takes in nothing twice', async () => {
+    const device = folder()
+    device.mkdir('d')
+    await device.scan()
+    const other = member(device)
+    device.put('d/f', 'one')
+    await device.scan()
+    const { nodes } = device.item('d')!
+    const version = device.item('d/f')!.version!
+    other.do(intents.makeDirectory(other.replica.view, ['x'], other.random))
+    other.do(intents.putFile(other.replica.view, ['x', 'of others'], content(2), other.random))
+    const [theirs] = other.replica.view.at(['x'])!.nodes
+    other.write({ type: 'move', node: theirs!, parent: '0'.repeat(32), name: 'd' })
+    device.hear(other)
+    device.items.remove(device.item('d/f')!.id)
+    device.items.update(device.item('d')!.id, { nodes: [theirs!] })
+    expect(await device.scan()).toMatchObject({ changed: 0 })
+    expect(device.item('d/f')).toMatchObject({ version })
+    expect(device.replica.view.at(['d'])!.nodes).toEqual([...nodes, theirs].sort())
   })
 })

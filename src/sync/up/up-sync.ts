@@ -9,6 +9,7 @@ import { pooledRandom } from './pooled-random.ts'
 import { RacyItems } from './racy-items.ts'
 import { intentKey, type ScanRun } from './scan-run.ts'
 import { Scanner } from './scanner.ts'
+import { ShownDirectories } from './shown-directories.ts'
 import type { ScanOptions, ScanReport, UpParts } from './up-parts.ts'
 import { readBootId, verifyUnsettled } from './verify-unsettled.ts'
 
@@ -65,6 +66,7 @@ export class UpSync {
       rules,
       racy: this.#racy,
       writer: this.#writer,
+      shown: new ShownDirectories(parts.replica),
       intents: this.#intents(),
       signal,
     }

@@ -14,6 +14,7 @@ import * as plans from './content-plans.ts'
 import { timestampOf } from './file-time.ts'
 import { recordOutcome, type Outcome, type Readable } from './outcome.ts'
 import { intentKey, operationsAtOnce, pathOf, reportReadOnly, type ScanRun } from './scan-run.ts'
+import { isTorn, recordTorn } from './torn-file.ts'
 
 /** A file or symlink to be read: a new one, or one whose item says something else. */
 export interface FileTask {
@@ -99,18 +100,13 @@ export class Uploader {
   }
 
   #known(parent: Item, item: Item, read: Read): void {
-    const { parts, intents } = this.#run
-    const { replica } = parts
+    const { replica } = this.#run.parts
     const found = foundIn(read.file)
     if (plans.isContent(plans.versionOf(replica, item.version), found)) {
       this.#same(item, read.file.stat, read.since)
       return
     }
-    const intent = intents.get(intentKey(item.parent, item.name))
-    if (intent !== undefined && plans.isContent(plans.versionOf(replica, intent.version), found)) {
-      this.#adopt(item, { ...intent, state: 'unsettled' }, read)
-      return
-    }
+    if (this.#intended(item.parent, item.name, item, read)) return
     const plan = plans.planEdit(replica, item, found)
     if (plan === undefined) this.#fresh(parent, item.name, read, item)
     else if (plan.type === 'adopt') this.#adopt(item, { ...item, ...plan, state: 'synced' }, read)
@@ -118,19 +114,29 @@ export class Uploader {
   }
 
   #fresh(parent: Item, name: string, read: Read, unknown?: Item): void {
-    const { parts, intents } = this.#run
-    const { replica, items, random, names } = parts
+    const { replica, items, random, names } = this.#run.parts
     const found = foundIn(read.file)
-    const intent = intents.get(intentKey(parent.id, name))
-    if (intent !== undefined && plans.isContent(plans.versionOf(replica, intent.version), found)) {
-      this.#adopt(unknown, { ...intent, state: 'unsettled' }, read)
-      return
-    }
+    if (this.#intended(parent.id, name, unknown, read)) return
     const logName = names.logName(name)
-    const plan = plans.planNew(replica, items, { parent, logName, found }, random)
+    const directory = this.#run.shown.nodesOf(parent)
+    const plan = plans.planNew(replica, items, { directory, logName, found }, random)
     const at = { parent: parent.id, name, logName }
     if (plan.type === 'adopt') this.#adopt(unknown, { ...at, ...plan, state: 'synced' }, read)
     else this.#write({ ...at, id: unknown?.id, nodes: [plan.place.node] }, plan.place, read)
+  }
+
+  /** Whether it is what this device was putting there when it ended, or what is left of that. */
+  #intended(parent: number, name: string, item: Item | undefined, read: Read): boolean {
+    const { parts, intents } = this.#run
+    const intent = intents.get(intentKey(parent, name))
+    if (intent === undefined) return false
+    if (plans.isContent(plans.versionOf(parts.replica, intent.version), foundIn(read.file))) {
+      this.#adopt(item, { ...intent, state: 'unsettled' }, read)
+      return true
+    }
+    if (!isTorn(parts.replica, intent, read.file)) return false
+    recordTorn(this.#run, item, intent, read.file.stat)
+    return true
   }
 
   /** The log has it: nothing to write. */

@@ -29,9 +29,11 @@ export async function untilAgreed(stage: Stage): Promise<DiskTree> {
     if (performance.now() > endsAt) {
       const what = different.length === 0 ? ['the trees are the same'] : different.slice(0, 10)
       throw new Violation(
-        [`no agreement within ${convergeMs / 1000} s`, ...what, ...states.map((state) => JSON.stringify(state))].join(
-          '\n  ',
-        ),
+        [
+          `no agreement within ${convergeMs / 1000} s`,
+          ...what,
+          ...states.map((state) => JSON.stringify(state)),
+        ].join('\n  '),
       )
     }
     await elapse(200)
@@ -50,7 +52,9 @@ async function look(
     states.push(folder)
   }
   lookOn(stage)
-  const idle = states.every(({ state, peers }) => state === 'idle' && peers.some(({ connected }) => connected))
+  const idle = states.every(
+    ({ state, peers }) => state === 'idle' && peers.some(({ connected }) => connected),
+  )
   return { trees: [readers[0].read(), readers[1].read()], idle, states }
 }
 
@@ -73,7 +77,8 @@ export function checkDeeds({ deeds, ledger }: Stage, before: DiskTree, now: Disk
     const expected = deeds.expected(path, was?.content)
     const found = now.get(path)?.content
     if (expected === undefined || expected.content === found) continue
-    const text = (hash: string | undefined): string => (hash === undefined ? 'nothing' : ledger.describe(hash))
+    const text = (hash: string | undefined): string =>
+      hash === undefined ? 'nothing' : ledger.describe(hash)
     throw new Violation(`${path} holds ${text(found)}, and must hold ${text(expected.content)}`)
   }
 }

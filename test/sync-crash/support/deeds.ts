@@ -16,6 +16,11 @@ export class Deeds {
     this.#left.clear()
   }
 
+  /** All that users had to do with, by its old and new names. */
+  paths(): Set<string> {
+    return new Set(this.#deeds.flatMap(({ paths, isWhole }) => (isWhole ? [] : paths)))
+  }
+
   /** `left`: the content that is at the path now, undefined if nothing is. */
   file(device: string, left: Readonly<Record<string, string | undefined>>): void {
     this.#deeds.push({ device, paths: Object.keys(left), isWhole: false })
@@ -30,10 +35,7 @@ export class Deeds {
    * What must be at a path in the end, given what was before: `content` (undefined for nothing), or nothing at all if
    * more than one user, or a deed on a whole directory, had to do with it.
    */
-  expected(
-    path: string,
-    before: string | undefined,
-  ): { readonly content: string | undefined } | undefined {
+  expected(path: string, before: string | undefined): { readonly content: string | undefined } | undefined {
     const paths = new Set([path])
     const devices = new Set<string>()
     // A rename ties two paths together, so what is found out of one may concern others.

@@ -217,7 +217,7 @@ export class DownWorld {
       if (stat.kind === 'directory') lines.push(`${path.slice(1)}/`, ...this.disk(path))
       else if (stat.kind === 'symlink') lines.push(`${path.slice(1)} -> ${this.fs.readSymlink(root + path)}`)
       else {
-        const about = `${this.read(root + path)} ${stat.mtimeMs} ${stat.exec ? 'x' : '-'}`
+        const about = `${this.read(root + path)} ${toMicroseconds(stat.mtimeMs)} ${stat.exec ? 'x' : '-'}`
         lines.push(`${path.slice(1)} ${about}`)
       }
     }
@@ -236,7 +236,7 @@ export class DownWorld {
         lines.push(`${path} -> ${shown.current.operation.target}`)
       } else {
         const mtime = shown.mtime!.seconds * 1000 + shown.mtime!.nanos / 1e6
-        lines.push(`${path} ${shown.current.entry.hash} ${mtime} ${shown.exec ? 'x' : '-'}`)
+        lines.push(`${path} ${shown.current.entry.hash} ${toMicroseconds(mtime)} ${shown.exec ? 'x' : '-'}`)
       }
     }
     return lines.sort()
@@ -275,4 +275,8 @@ export class DownWorld {
     }
     return store as ChunkStore
   }
+}
+
+function toMicroseconds(ms: number): number {
+  return Math.round(ms * 1000)
 }

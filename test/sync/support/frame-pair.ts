@@ -7,6 +7,7 @@ export interface FramePairOptions {
   /** Names of the two ends, as the other one sees them. */
   readonly opener?: DeviceId
   readonly acceptor?: DeviceId
+  readonly topic?: StreamTopic
   readonly time: Clock & Timers
   /** From one end to the other; called for each frame, which never overtakes another. */
   readonly delayMs?: () => number
@@ -22,13 +23,13 @@ interface Flight {
   readonly at: number
 }
 
-const topic: StreamTopic = { type: 'chunks', folderId: 'f0'.repeat(32) }
+const usualTopic: StreamTopic = { type: 'chunks', folderId: 'f0'.repeat(32) }
 const nothing = new Uint8Array(0)
 
 /** One end of a stream in memory. Shows what it sent, and how much the other end has not taken. */
 export class FrameEnd implements FrameStream {
   readonly peer: DeviceId
-  readonly topic = topic
+  readonly topic: StreamTopic
   readonly sent: { readonly head: Uint8Array; readonly payload: Uint8Array }[] = []
   keepsSent = false
   sentFrames = 0
@@ -50,6 +51,7 @@ export class FrameEnd implements FrameStream {
 
   constructor(peer: DeviceId, options: FramePairOptions) {
     this.peer = peer
+    this.topic = options.topic ?? usualTopic
     this.#options = options
   }
 

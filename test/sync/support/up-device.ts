@@ -107,12 +107,12 @@ export class UpDevice {
         throw Object.assign(new Error(`EACCES: permission denied, '${path}'`), { code: 'EACCES' })
       }
     }
-    const { stat, open, list } = nodeFileSystem
+    const fs = nodeFileSystem
     this.fs = {
-      ...nodeFileSystem,
-      stat: (path) => (check(path), stat(path)),
-      open: (path, mode) => (check(path), open(path, mode)),
-      list: (path) => (check(`${path}/`), list(path)),
+      ...fs,
+      stat: (path) => (check(path), fs.stat(path)),
+      open: (path, mode) => (check(path), fs.open(path, mode)),
+      list: (path) => (check(`${path}/`), fs.list(path)),
     }
     this.restart()
   }

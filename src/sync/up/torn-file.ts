@@ -1,0 +1,38 @@
+import { fingerprintOf, type FileStat } from '../disk/file-system.ts'
+import type { ApplyIntent, Item } from '../items/item.ts'
+import type { Replica } from '../replica/replica.ts'
+import { isContent, shownFile, versionOf } from './content-plans.ts'
+import { isSameTime, millisecondsOf } from './file-time.ts'
+import type { Readable } from './outcome.ts'
+import type { ScanRun } from './scan-run.ts'
+
+/**
+ * Whether a loss of power left something else than the version that this device was putting there. It has the time that
+ * was set before it got its name; whoever writes to it sets another.
+ */
+export function isTorn(replica: Replica, intent: ApplyIntent, file: Readable): boolean {
+  const operation = versionOf(replica, intent.version)
+  if (operation?.type !== 'put' || file.state !== 'hashed') return false
+  if (isContent(operation, { type: 'put', hash: file.hash })) return false
+  const shown = shownFile(replica.view, intent)
+  const times = [operation.content.mtime, shown?.mtime ?? operation.content.mtime]
+  return times.some((time) => isSameTime(millisecondsOf(time), file.stat.mtimeMs))
+}
+
+/** It is an item with no version: to be put there again. The caller commits. */
+export function recordTorn(
+  { parts, findings }: ScanRun,
+  item: Item | undefined,
+  intent: ApplyIntent,
+  stat: FileStat,
+): void {
+  const { items, chunks } = parts
+  const { parent, name, logName, nodes, kind } = intent
+  const print = fingerprintOf(stat)
+  const torn = { parent, name, logName, nodes, kind, print, version: undefined, state: 'unsettled' as const }
+  const id = item?.id ?? items.add(torn).id
+  if (item !== undefined) items.update(id, torn)
+  chunks.removeFile(id)
+  findings.damaged.push(id)
+  findings.stale(nodes)
+}

@@ -1,0 +1,219 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { elapse } from '../../support/deadline.ts'
+import { checkDeeds, lookOn, untilAgreed, untilTidy } from './agreement.ts'
+import type { CrashDevice } from './crash-device.ts'
+import type { DiskTree } from './disk-tree.ts'
+import { Histories } from './histories.ts'
+import { examine } from './post-mortem.ts'
+import { openStage, shareFolder, closeStage, type Stage, type StageOptions } from './stage.ts'
+import { Violation } from './violation.ts'
+
+export interface CrashOptions extends StageOptions {
+  readonly kills: number
+  /** Bytes of the file that is put into the folder while daemons die. */
+  readonly bigBytes?: number
+  readonly firstFiles?: number
+  /** Where the files of a failed run are left. */
+  readonly isKept?: boolean
+}
+
+export interface CrashSummary {
+  readonly kills: number
+  readonly deeds: number
+  readonly entries: number
+  readonly read: number
+  readonly missing: number
+  readonly seconds: number
+}
+
+const lookEveryMs = 150
+const agreeEvery = 6
+
+/** One folder on two devices, from its first sync on, while daemons are killed. Throws `Violation`. */
+export async function crash(options: CrashOptions): Promise<CrashSummary> {
+  const stage = await openStage(options)
+  let isFailed = true
+  try {
+    const summary = await new Crashing(stage, options).run()
+    isFailed = false
+    return summary
+  } catch (error) {
+    for (const device of stage.devices) stage.tell(`${device.name}'s log ends:\n${device.logEnd()}`)
+    stage.tell(`files are left in ${stage.base}`)
+    throw error
+  } finally {
+    await closeStage(stage, isFailed && options.isKept !== false)
+  }
+}
+
+class Crashing {
+  readonly #stage: Stage
+  readonly #options: CrashOptions
+  readonly #histories = new Histories()
+  #before: DiskTree = new Map()
+  #kills = 0
+
+  constructor(stage: Stage, options: CrashOptions) {
+    this.#stage = stage
+    this.#options = options
+  }
+
+  async run(): Promise<CrashSummary> {
+    const began = performance.now()
+    const { kills } = this.#options
+    await this.#firstSync(Math.ceil(kills * 0.16))
+    await this.#bigFile(Math.ceil(kills * 0.14))
+    while (this.#kills < kills) {
+      const rounds = Math.min(agreeEvery, kills - this.#kills)
+      for (let round = 0; round < rounds; round++) await this.#mixedRound()
+      await this.#agree()
+    }
+    const { read, missing } = await this.#readAll()
+    const entries = await this.#examine()
+    const seconds = Math.round((performance.now() - began) / 1000)
+    return { kills: this.#kills, deeds: this.#stage.ledger.size, entries, read, missing, seconds }
+  }
+
+  /** Some hundred files that nobody has yet. */
+  async #firstSync(kills: number): Promise<void> {
+    const { devices, users, chance } = this.#stage
+    const { firstFiles = 300 } = this.#options
+    for (let file = 0; file < firstFiles; file++) {
+      users[0].save(`first/${file % 7}/n${file}`, 512 * chance.between(1, file % 50 === 0 ? 4_000 : 40))
+    }
+    for (const device of devices) device.start()
+    await shareFolder(this.#stage)
+    for (let kill = 0; kill < kills; kill++) {
+      await this.#untilBusy()
+      await this.#killAndRestart(400)
+    }
+    await this.#agree()
+  }
+
+  /** A file of many chunks, at a pace at which daemons die while it is on its way; then a record of it changes. */
+  async #bigFile(kills: number): Promise<void> {
+    const { users, devices } = this.#stage
+    const { bigBytes = 64 * 1024 * 1024 } = this.#options
+    users[0].save('big', bigBytes)
+    for (let kill = 0; kill < kills; kill++) {
+      if (kill === Math.ceil(kills / 2)) {
+        await this.#agree()
+        users[1].patch('big')
+      }
+      await this.#untilBusy()
+      await this.#killAndRestart(600, '--max-download', '24M')
+    }
+    await this.#agree()
+    for (const device of devices) await device.kill()
+    for (const device of devices) device.start()
+    this.#kills += 2
+  }
+
+  async #mixedRound(): Promise<void> {
+    const { chance } = this.#stage
+    await this.#work(chance.between(0, 1_800))
+    await this.#killAndRestart(chance.pick([30, 300, 1_500]))
+    if (chance.percent(60)) await this.#untilUp()
+  }
+
+  /** Kills one device or both after a while of work; users may go on with the daemons dead. */
+  async #killAndRestart(withinMs: number, ...more: readonly string[]): Promise<void> {
+    const { chance, devices, tell } = this.#stage
+    await this.#work(chance.below(withinMs))
+    const victims = chance.pick([[devices[0]], [devices[1]], [devices[0], devices[1]]])
+    for (const victim of victims) {
+      if (victim.death !== undefined) throw new Violation(victim.death)
+      tell(`${victim.name}: killed`)
+      await victim.kill()
+      this.#kills++
+    }
+    if (chance.percent(40)) await this.#work(chance.below(600))
+    for (const victim of victims) victim.start(...more)
+  }
+
+  /** Users work and the trees are looked at for so long. */
+  async #work(forMs: number): Promise<void> {
+    const { users, chance, devices } = this.#stage
+    const endsAt = performance.now() + forMs
+    let nextLook = 0
+    while (performance.now() < endsAt) {
+      const isQuiet = this.#before.size === 0
+      if (!isQuiet && chance.percent(60)) users[chance.below(2)]?.act()
+      if (performance.now() >= nextLook) {
+        lookOn(this.#stage)
+        nextLook = performance.now() + lookEveryMs
+      }
+      for (const { death } of devices) if (death !== undefined) throw new Violation(death)
+      await elapse(chance.between(5, 70))
+    }
+  }
+
+  async #untilUp(): Promise<void> {
+    await Promise.all(this.#stage.devices.map((device) => device.untilUp()))
+  }
+
+  /** Until something is being put in place somewhere, or for a while. */
+  async #untilBusy(): Promise<void> {
+    await this.#untilUp()
+    const endsAt = performance.now() + 2_000
+    while (performance.now() < endsAt) {
+      if (this.#stage.devices.some((device) => isBusy(device))) return
+      await elapse(10)
+    }
+  }
+
+  async #agree(): Promise<void> {
+    const { stage, histories, before } = {
+      stage: this.#stage,
+      histories: this.#histories,
+      before: this.#before,
+    }
+    const { devices, deeds, ledger, tell } = stage
+    await this.#untilUp()
+    const began = performance.now()
+    const now = await untilAgreed(stage)
+    tell(`agreed on ${now.size} after ${Math.round(performance.now() - began)} ms, ${this.#kills} kills`)
+    checkDeeds(stage, before, now)
+    for (const [path, { kind, content }] of now) {
+      if (kind !== 'file') continue
+      histories.note([path])
+      for (const { name } of devices) ledger.shown(content, name)
+      if (before.get(path)?.content !== content && !path.startsWith('first/')) {
+        await histories.agreed(stage.chance.pick(devices), path, content)
+      }
+    }
+    histories.note(deeds.paths())
+    await histories.ask(stage.chance.pick(devices), deeds.paths())
+    await untilTidy(stage)
+    deeds.clear()
+    this.#before = new Map(now)
+  }
+
+  async #readAll(): Promise<{ read: number; missing: number }> {
+    const shown = [...this.#before.values()].map(({ content }) => content)
+    return this.#histories.readAll(this.#stage, shown)
+  }
+
+  async #examine(): Promise<number> {
+    const { devices, tell } = this.#stage
+    for (const device of devices) {
+      const audits = await device.client.call('audit', {})
+      for (const { findings } of audits) {
+        if (findings.length > 0) throw new Violation(`${device.name}: audit: ${JSON.stringify(findings)}`)
+      }
+      const { errors } = await device.folder()
+      if (errors.length > 0) tell(`${device.name} reports ${JSON.stringify(errors)}`)
+    }
+    for (const device of devices) {
+      const code = await device.stop()
+      if (code !== 0) throw new Violation(`${device.name} ended with ${code}`)
+    }
+    return examine(devices, this.#histories.versions.keys())
+  }
+}
+
+function isBusy({ root }: CrashDevice): boolean {
+  const directory = join(root, '.harp/tmp')
+  return existsSync(directory) && readdirSync(directory).length > 0
+}
