@@ -14,7 +14,7 @@ export interface OwnProcessOptions {
   /** A script of the benchmark, which ends when the benchmark is gone. */
   readonly isScript?: boolean
   /** Asked again and again until it is true: the program is up. */
-  readonly isReady: () => Promise<boolean>
+  readonly isReady: (pid: number) => Promise<boolean>
 }
 
 const startTimeoutMs = 20_000
@@ -57,7 +57,7 @@ export class OwnProcess {
   static async start(options: OwnProcessOptions): Promise<OwnProcess> {
     const own = new OwnProcess(options)
     const endsAt = performance.now() + startTimeoutMs
-    while (!(await options.isReady())) {
+    while (!(await options.isReady(own.pid))) {
       if (own.#isClosed || performance.now() > endsAt) {
         await own.stop()
         throw new Error(`${options.name} did not start:\n${own.#output.trim()}`)

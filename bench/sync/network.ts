@@ -27,15 +27,11 @@ export async function startNetwork(say: (line: string) => void): Promise<Network
 }
 
 async function startOwn(): Promise<Network> {
-  let holder = 0
   const own = await OwnProcess.start({
     name: 'network namespace',
     command: 'unshare',
     args: ['--net', '--', 'sh', '-c', 'ip link set lo up && exec sleep infinity'],
-    onStart: (pid) => {
-      holder = pid
-    },
-    isReady: async () => /^sleep$/m.test(readFileSync(`/proc/${holder}/comm`, 'utf8')),
+    isReady: async (pid) => /^sleep$/m.test(readFileSync(`/proc/${pid}/comm`, 'utf8')),
   })
   return {
     enter: (command, args) => ({

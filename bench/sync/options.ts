@@ -22,7 +22,8 @@ bytes on the wire, memory. Every round begins with devices that know nothing. Co
   --only NAME                only this case, and what has to come before it; may be repeated
                              (${caseNames.join(', ')})
   --without NAME             not this program (${peerNames.join(', ')}); may be repeated
-  --build NAME=DIRECTORY     another build of Harp (a directory with bin and dist); may be repeated
+  --build NAME=DIRECTORY     another build of Harp (a directory with bin and dist); may be repeated. One that is named
+                             harp takes the place of this one
   --keep POLICY              HARP_KEEP of Harp's devices (all)
   --directory PATH           where the folders are made and removed again (/dev/shm if it has room, so that the disk, and
                              what else is being written to it, has no part in the result)

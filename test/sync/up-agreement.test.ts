@@ -3,6 +3,8 @@ import { existsSync, linkSync, lstatSync, mkdirSync, readdirSync, renameSync, rm
 import { symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
+import * as intents from '../../src/sync/tree/intents.ts'
+import { content } from './support/tree-devices.ts'
 import { UpDevice } from './support/up-device.ts'
 
 // HARP_UP_RUNS=5000 for a long run.
@@ -141,5 +143,72 @@ it('what is scanned while it changes is found sooner or later, and no version is
       }
     }),
     { numRuns: Math.ceil(numRuns / 2) },
+  )
+})
+
+const foreign = fc.record({
+  type: fc.constantFrom('put' as const, 'put' as const, 'move' as const, 'trash' as const, 'mkdir' as const),
+  path: path.map((text) => text.split('/')),
+  to: path.map((text) => text.split('/')),
+  mark: fc.nat(5),
+})
+
+function actAsOther(
+  other: UpDevice,
+  { type, path: at, to, mark }: typeof foreign extends fc.Arbitrary<infer T> ? T : never,
+) {
+  const { view } = other.replica
+  const plans = {
+    put: () => intents.putFile(view, at, content(mark + 1), other.random),
+    move: () => intents.move(view, at, to),
+    trash: () => intents.trash(view, at),
+    mkdir: () => intents.makeDirectory(view, at, other.random),
+  }
+  const planned = plans[type]()
+  if (typeof planned !== 'string') other.write(...planned)
+}
+
+it('with changes of others that are not on the disk yet, all on the disk is committed and nothing of theirs is lost', async () => {
+  const rounds = fc.array(fc.tuple(fc.array(action, { maxLength: 6 }), fc.array(foreign, { maxLength: 6 })), {
+    maxLength: 4,
+  })
+  await fc.assert(
+    fc.asyncProperty(rounds, async (all) => {
+      const device = new UpDevice().found()
+      const other = new UpDevice().join(device)
+      try {
+        for (const [actions, others] of all) {
+          for (const each of actions) act(device, each)
+          for (const each of others) actAsOther(other, each)
+          device.hear(other)
+          const unseen: { node: string; version: string }[] = []
+          for (const { shown } of device.replica.view.walk()) {
+            if (shown.kind === 'directory') continue
+            const { node, entry } = shown.current
+            if (entry.deviceId !== device.keys.deviceId) unseen.push({ node, version: entry.hash })
+          }
+          await device.scan('everything', { acceptDeletions: true })
+          for (const { node, version } of unseen) {
+            const shown = device.replica.view.of(node)
+            const versions = shown === undefined || shown.kind === 'directory' ? [] : shown.versions
+            expect(versions.map(({ entry }) => entry.hash)).toContain(version)
+          }
+          for (const line of device.onDisk()) {
+            const [name = '', hash = ''] = line.split(' ')
+            if (name.endsWith('/') || hash === '->') continue
+            const operation = device.replica.log.entry(device.item(name)?.version ?? '')?.operation
+            expect(operation).toMatchObject({
+              content: { hash: expect.stringMatching(`^${hash}`) as string },
+            })
+          }
+          expect(await device.scan()).toMatchObject({ changed: 0 })
+          other.hear(device)
+        }
+      } finally {
+        device.close()
+        other.close()
+      }
+    }),
+    { numRuns },
   )
 })

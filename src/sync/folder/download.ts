@@ -25,6 +25,8 @@ export interface Download {
   progressAt: number
   /** When to try again, by the monotonic clock. */
   retryAt: number
+  /** How often it was tried in vain. */
+  failures: number
 }
 
 export type DownloadState =
@@ -54,6 +56,7 @@ export function newDownload(wanted: WantedContent): Download {
     settles: new Map(),
     progressAt: 0,
     retryAt: 0,
+    failures: 0,
   }
 }
 

@@ -36,6 +36,7 @@ export interface DownloadParts {
 }
 
 const firstRetryMs = 5_000
+const lastRetryMs = 60_000
 const spareBytes = 64 * 1024 * 1024
 
 /** Wanted versions, from the plan until they are in place. */
@@ -88,6 +89,7 @@ export class Downloads {
       this.#remove(before)
     }
     const download = newDownload(wanted)
+    if (before?.wanted.version === wanted.version) download.failures = before.failures
     this.#byPlace.set(key, download)
     this.#bytes += download.size
     this.#begin(download)
@@ -179,7 +181,7 @@ export class Downloads {
   #fail(download: Download, code: string, message: string): void {
     if (download.state === 'dropped') return
     const { items, clock, onProblem } = this.#parts
-    const waited = Math.max(firstRetryMs, download.retryAt === 0 ? 0 : firstRetryMs * 4)
+    const waited = Math.min(lastRetryMs, firstRetryMs * 2 ** download.failures++)
     this.#release(download)
     if (download.state !== 'failed') this.#failed++
     download.state = 'failed'

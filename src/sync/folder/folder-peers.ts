@@ -130,7 +130,7 @@ export class FolderPeers {
     if (stream.topic.type === 'log') {
       peer.session?.close('replaced by another session')
       this.#startLog(peer, stream)
-    } else this.#parts.server.serve(stream)
+    } else if (!this.#parts.server.serve(stream)) return 'too many chunk streams'
     return 'accept'
   }
 

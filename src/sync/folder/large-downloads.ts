@@ -5,8 +5,9 @@ import type { DownloadOwner } from './small-downloads.ts'
 
 /** Files that are put together at a time. */
 const filesAtOnce = 3
-/** How long a file waits for its content before another one has its place. */
+/** How long a file waits for its content before another one has its place; and where all devices said no. */
 const patienceMs = 20_000
+const missingMs = 1_000
 
 /** Large files: a temporary file that is filled from what this device has, then chunk by chunk from others. */
 export class LargeDownloads {
@@ -31,8 +32,9 @@ export class LargeDownloads {
   tick(now: number): void {
     const { wantedIds, missingIds } = this.#parts.fetcher.stats()
     if (missingIds > 0 && wantedIds > 0) {
-      for (const download of this.#active.keys()) {
-        if (download.state !== 'fetching' || now - download.progressAt < patienceMs) continue
+      for (const [download, active] of this.#active) {
+        const patience = active.isLacking ? missingMs : patienceMs
+        if (download.state !== 'fetching' || now - download.progressAt < patience) continue
         this.#owner.fail(download, 'FOLDER_CONTENT_MISSING', 'no connected device has its content')
       }
     }
@@ -86,6 +88,11 @@ class LargeDownload {
     this.#owner = owner
     this.#temporary = parts.placing.temporaryOf(download)
     this.ended = this.#end.promise
+  }
+
+  /** No connected device has any of what is still to come. */
+  get isLacking(): boolean {
+    return this.#assembly !== undefined && this.#parts.fetcher.lacks(this.#assembly)
   }
 
   async run(): Promise<void> {

@@ -100,7 +100,7 @@ export class Placing {
       chunks.removeFile(id)
       return
     }
-    if (keep !== 'current') this.#storeSealed(download)
+    if (keep !== 'current') this.storeSealed(download)
     chunks.addFile(id, rows)
   }
 
@@ -126,7 +126,7 @@ export class Placing {
   }
 
   /** Small files survive being overwritten in place: their chunks are stored as they came. */
-  #storeSealed({ rows, sealed }: Download): void {
+  storeSealed({ rows, sealed }: Download): void {
     if (rows === undefined) return
     const { chunks } = this.#parts
     for (const [row, bytes] of sealed.entries()) {

@@ -19,8 +19,9 @@ const filesAtOnce = 256
 const bytesAtOnce = 8 * 1024 * 1024
 /** Content of files that are being put together. */
 const bytesHeld = 64 * 1024 * 1024
-/** How long a file waits for its content before others have its place. */
+/** How long a file waits for its content before others have its place; and where all devices said no. */
 const patienceMs = 20_000
+const missingMs = 1_000
 /** Deliveries under way in threads, so that no thread waits for the bookkeeping of the one before. */
 const deliveriesAtOnce = 2
 
@@ -29,12 +30,20 @@ interface Waiting {
   readonly row: number
 }
 
+/** For one chunk; those that were given up are swept out when there may be many of them. */
+interface Waiters {
+  list: Waiting[]
+  sweepAt: number
+}
+
+const firstSweep = 16
+
 /** Small files and symlinks: whole in memory, many in one delivery, so that none costs a round trip or a job of its own. */
 export class SmallDownloads implements ChunkTaker {
   readonly #parts: DownloadParts
   readonly #owner: DownloadOwner
   /** By chunk id; equal chunks are fetched once. */
-  readonly #waiting = new Map<string, Waiting[]>()
+  readonly #waiting = new Map<string, Waiters>()
   readonly #queue: Download[] = []
   readonly #active = new Set<Download>()
   #activeBytes = 0
@@ -75,13 +84,14 @@ export class SmallDownloads implements ChunkTaker {
 
   take(id: Uint8Array, sealed: Uint8Array, _peer: DeviceId): Promise<'ok' | 'bad'> | 'ok' | 'bad' {
     const key = idText(id)
-    const waiting = this.#waiting.get(key)
+    const waiters = this.#waiting.get(key)
     this.#waiting.delete(key)
-    if (waiting === undefined) return 'ok'
+    if (waiters === undefined) return 'ok'
+    const waiting = waiters.list
     // A file of many chunks would hold up the others until its last one is here: those are judged at once.
     const isAlone = waiting.every(({ download }) => download.rows?.lengths.length === 1)
     if (!isAlone && !isChunk(id, sealed)) {
-      this.#waiting.set(key, waiting)
+      this.#waiting.set(key, waiters)
       return 'bad'
     }
     const verdict = Promise.withResolvers<'ok' | 'bad'>()
@@ -101,9 +111,24 @@ export class SmallDownloads implements ChunkTaker {
     const { wantedIds, missingIds } = this.#parts.fetcher.stats()
     if (missingIds === 0 || wantedIds === 0) return
     for (const download of this.#active) {
-      if (download.state !== 'fetching' || now - download.progressAt < patienceMs) continue
+      const waited = now - download.progressAt
+      if (download.state !== 'fetching' || waited < missingMs) continue
+      if (waited < patienceMs && !this.#isLacking(download)) continue
+      // Or they would travel again for the next try.
+      this.#parts.placing.storeSealed(download)
       this.#owner.fail(download, 'FOLDER_CONTENT_MISSING', 'no connected device has its content')
     }
+  }
+
+  /** No connected device has some chunk of it. */
+  #isLacking({ rows, sealed, sources }: Download): boolean {
+    if (rows === undefined) return false
+    const { fetcher } = this.#parts
+    for (let row = 0; row < rows.lengths.length; row++) {
+      if (sealed[row] !== undefined || sources[row] !== undefined) continue
+      if (fetcher.isMissing(idOf(rows, row))) return true
+    }
+    return false
   }
 
   forget(download: Download): void {
@@ -141,12 +166,17 @@ export class SmallDownloads implements ChunkTaker {
     // A copy: the rows of a version may be a view of something large.
     const id = idOf(rows, row)
     const key = idText(id)
-    const waiting = this.#waiting.get(key)
+    const waiters = this.#waiting.get(key)
     download.missing++
-    if (waiting === undefined) {
-      this.#waiting.set(key, [{ download, row }])
+    if (waiters === undefined) {
+      this.#waiting.set(key, { list: [{ download, row }], sweepAt: firstSweep })
       this.#parts.fetcher.want(id, sealedLength(rows, row), this)
-    } else waiting.push({ download, row })
+      return
+    }
+    waiters.list.push({ download, row })
+    if (waiters.list.length < waiters.sweepAt) return
+    waiters.list = waiters.list.filter((each) => each.download.state === 'fetching')
+    waiters.sweepAt = Math.max(firstSweep, 2 * waiters.list.length)
   }
 
   #got(download: Download, row: number): void {

@@ -15,7 +15,7 @@ import {
 import { eventually } from '../../../test/support/deadline.ts'
 import { encodeControl } from './hello.ts'
 import { encodeFrame, prefixBytes, writePrefix } from './frames.ts'
-import { frameLimits } from './link-limits.ts'
+import { frameLimits, linkLimits } from './link-limits.ts'
 import { encodeTopic } from './stream-topic.ts'
 
 const hubs = new HubGroup()
@@ -75,6 +75,18 @@ test('bytes that are no TLS, and silence, cost a place for a while and no more',
   await Promise.all(sockets.map(hungUp))
   await alive(hub)
   expect(hub.opened).toHaveLength(1)
+})
+
+test('one member cannot take the places of all others', async () => {
+  const hub = await hubs.start(0)
+  let lost = 0
+  for (let index = 0; index < linkLimits.linksOfDevice + 2; index++) {
+    const { socket } = await dialAs(member, hub.address, hub.deviceId)
+    if (index < linkLimits.linksOfDevice) socket.once('close', () => lost++)
+    else await hungUp(socket)
+  }
+  expect(lost).toBe(0)
+  await alive(hub)
 })
 
 test('who never says hello is dropped, on either side', async () => {

@@ -184,7 +184,7 @@ export class LinkHub implements JoinDialer {
     const { socket, peer, protocol } = connection
     const isMember = this.#options.isMember(peer)
     if (protocol === 'sync' && (isMember || peer === this.deviceId)) {
-      if (this.#connections.size >= linkLimits.links) socket.destroy()
+      if (this.#isCrowded(peer)) socket.destroy()
       else this.#connect(connection, isMember)
       return
     }
@@ -199,6 +199,13 @@ export class LinkHub implements JoinDialer {
       this.#keepJoin(connection)
       this.#desk.serve(connection, this.#gate.isBarred(hostOf(connection.address)))
     }
+  }
+
+  #isCrowded(peer: DeviceId): boolean {
+    if (this.#connections.size >= linkLimits.links) return true
+    let ofPeer = 0
+    for (const link of this.#connections) if (link.peer === peer) ofPeer++
+    return ofPeer >= linkLimits.linksOfDevice
   }
 
   #keepJoin(connection: SecureConnection): void {

@@ -58,8 +58,9 @@ export const linkLimits = {
   addresses: 8,
   addressCharacters: 262,
   features: 32,
-  /** Links at one time. */
+  /** Links at one time, and those of one device with those that it has not greeted on or that are ending. */
   links: 256,
+  linksOfDevice: 8,
   /** Streams of the peer that came before its greeting was read. */
   earlyStreams: 16,
   /** Connections that have not shown a key yet, and those of one address. */

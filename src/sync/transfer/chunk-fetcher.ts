@@ -150,6 +150,16 @@ export class ChunkFetcher {
     this.#asker.schedule()
   }
 
+  /** All who are connected have said of all that this taker waits for that they do not have it. */
+  lacks(taker: ChunkTaker): boolean {
+    return this.#peers.size > 0 && this.#book.lacks(taker)
+  }
+
+  /** All who are connected have said that they do not have this chunk. */
+  isMissing(id: Uint8Array): boolean {
+    return this.#peers.size > 0 && this.#book.isMissing(id)
+  }
+
   /** The taker gets nothing more. */
   cancel(taker: ChunkTaker): void {
     const useless = new Set<AskedWants>()

@@ -6,7 +6,7 @@ import type { WorkPool } from '../work/job.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { ServedStream, type ServedParts } from './served-stream.ts'
 import { systemTimers, type Timers } from './timers.ts'
-import { transferTimes as times } from './transfer-limits.ts'
+import { transferLimits as limits, transferTimes as times } from './transfer-limits.ts'
 
 export interface ChunkServerOptions {
   readonly store: ChunkStore
@@ -48,9 +48,13 @@ export class ChunkServer {
     return this.#streams.size
   }
 
-  /** Takes the stream over. */
-  serve(stream: FrameStream): void {
+  /** Takes the stream over, or not: each holds memory for what is read ahead of a slow reader. */
+  serve(stream: FrameStream): boolean {
+    let ofPeer = 0
+    for (const { peer } of this.#streams) if (peer === stream.peer) ofPeer++
+    if (ofPeer >= limits.streamsOfPeer) return false
     this.#streams.add(new ServedStream(stream, this.#parts))
+    return true
   }
 
   /** Ends all streams. */

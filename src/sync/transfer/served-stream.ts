@@ -58,6 +58,10 @@ export class ServedStream implements FrameHandler, RateWaiter {
     stream.setHandler(this)
   }
 
+  get peer(): DeviceId {
+    return this.#stream.peer
+  }
+
   get owes(): boolean {
     return this.#requests.length > 0
   }

@@ -13,6 +13,8 @@ export const transferLimits = {
   /** Small chunks are put together up to this. */
   groupBytes: 256 * kib,
 
+  /** Streams on which one device asks: it needs one, and the next may come before the end of the last is heard. */
+  streamsOfPeer: 4,
   /** Of the other end, on one stream: requests that are not fully answered; so no more than 16,384 ids. */
   openRequests: 64,
   /** Of one stream: bytes read and not sent, and jobs that read. */

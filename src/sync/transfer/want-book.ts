@@ -66,6 +66,18 @@ export class WantBook {
     return want
   }
 
+  /** Nobody connected has any of what it waits for. */
+  lacks(taker: ChunkTaker): boolean {
+    const wants = this.#takers.get(taker)
+    if (wants === undefined) return false
+    for (const { isMissing } of wants) if (!isMissing) return false
+    return true
+  }
+
+  isMissing(id: Uint8Array): boolean {
+    return this.#wants.get(idText(id))?.isMissing ?? false
+  }
+
   isWanted(want: ChunkWant, taker: ChunkTaker): boolean {
     return this.#takers.get(taker)?.has(want) ?? false
   }

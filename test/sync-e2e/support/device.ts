@@ -123,7 +123,11 @@ export class Device {
 
   async run(
     args: readonly string[],
-    options: { readonly environment?: Readonly<Record<string, string>>; readonly input?: string; readonly cwd?: string } = {},
+    options: {
+      readonly environment?: Readonly<Record<string, string>>
+      readonly input?: string
+      readonly cwd?: string
+    } = {},
   ): Promise<Answer> {
     const [command = '', ...rest] = [...(this.#options.wrap ?? []), ...program(args)]
     const child = spawn(command, rest, {

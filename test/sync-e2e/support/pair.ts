@@ -112,7 +112,9 @@ export class Pair {
     const paths = [...new Set([...Object.keys(ann), ...Object.keys(bob)])]
     const lines = paths.filter((path) => ann[path] !== bob[path]).slice(0, 20)
     const states = await Promise.all(
-      [this.ann, this.bob].map((device) => device.folder(folderName).catch((error: unknown) => String(error))),
+      [this.ann, this.bob].map((device) =>
+        device.folder(folderName).catch((error: unknown) => String(error)),
+      ),
     )
     return [
       ...lines.map((path) => `${path}: ann ${ann[path]}, bob ${bob[path]}`),

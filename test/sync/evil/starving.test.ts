@@ -23,8 +23,8 @@ async function annaAmong(files: (mallory: EvilMember) => EvilContent[]): Promise
 async function benStillReachesAnna(anna: RealDaemon, ben: RealDaemon): Promise<void> {
   ben.write('small.txt', 'from ben')
   ben.write('large', Buffer.alloc(3_000_000, 'b'))
-  await anna.untilReads('small.txt', 'from ben')
-  await anna.until('the large one', () => anna.read('large')?.length === 3_000_000)
+  await anna.untilReads('small.txt', 'from ben', 30_000)
+  await anna.until('the large one', () => anna.read('large')?.length === 3_000_000, 30_000)
   expect(anna.status().needFiles).toBeGreaterThan(0)
 }
 

@@ -208,11 +208,12 @@ export class UpDevice {
         if (stat.isDirectory()) {
           lines.push(`${path}/`)
           walk(path)
-        } else if (stat.isSymbolicLink()) lines.push(`${path} -> ${readlinkSync(this.path(path))}`)
-        else
-          lines.push(
-            `${path} ${hashOf(readFileSync(this.path(path)))}${(stat.mode & 0o100) === 0 ? '' : ' x'}`,
-          )
+        } else if (stat.isSymbolicLink()) {
+          lines.push(`${path} -> ${readlinkSync(this.path(path))}`)
+        } else {
+          const exec = (stat.mode & 0o100) === 0 ? '' : ' x'
+          lines.push(`${path} ${hashOf(readFileSync(this.path(path)))}${exec}`)
+        }
       }
     }
     walk('')

@@ -1,0 +1,93 @@
+import { nodeContentSuite } from '../../../src/sync/content/content-suite.ts'
+import { toHex } from '../../../src/sync/ids.ts'
+import type { DiskDevice } from './disk-device.ts'
+import { Violation } from '../violation.ts'
+
+export function hashOf(bytes: Uint8Array): string {
+  return toHex(nodeContentSuite.hash(bytes))
+}
+
+/** Knows what the users of a device wrote, and sees what its process is about to do to it. */
+export class Oracle {
+  readonly #device: DiskDevice
+  /** Hashes of contents, and targets of symlinks, that stood on this disk because a user wanted it so. */
+  readonly contents = new Set<string>()
+  /** Files that users wrote to, by inode. */
+  readonly inodes = new Set<number>()
+  /** Names that users removed, moved away or replaced here. */
+  readonly removed = new Set<string>()
+  readonly #known = new Set<string>()
+  #seen = 0
+  violation: Violation | undefined
+
+  constructor(device: DiskDevice) {
+    this.#device = device
+  }
+
+  /** A user has written to this file. */
+  wrote(path: string): void {
+    const { model } = this.#device.disk
+    const stat = model.stat(path)
+    if (stat === undefined || stat.kind === 'directory') return
+    this.inodes.add(stat.ino)
+    const content = this.contentAt(path)
+    if (content !== undefined) this.contents.add(content)
+  }
+
+  contentAt(path: string): string | undefined {
+    const { model } = this.#device.disk
+    const stat = model.stat(path)
+    if (stat?.kind === 'symlink') return `-> ${model.readSymlink(path)}`
+    if (stat?.kind !== 'file') return undefined
+    const file = model.open(path, 'read')
+    const bytes = new Uint8Array(stat.size)
+    model.read(file, bytes, 0)
+    model.close(file)
+    return hashOf(bytes)
+  }
+
+  /** I7: bytes of a user go only when a version has them. */
+  destroying(call: string, path: string): void {
+    const { model } = this.#device.disk
+    if (path.startsWith('/home')) return
+    const stat = model.stat(path)
+    if (stat === undefined || stat.kind === 'directory' || !this.inodes.has(stat.ino)) return
+    if ((call === 'unlink' || call === 'rename') && stat.links > 1) return
+    const content = this.contentAt(path)
+    if (content === undefined || this.isCommitted(content)) return
+    this.violation ??= new Violation(
+      'I7',
+      `${this.#device.name}: ${call} ${path} destroys ${content.slice(0, 12)}, which no version has`,
+    )
+  }
+
+  isCommitted(content: string): boolean {
+    const replica = this.#device.folder?.replica
+    if (replica === undefined) return true
+    const { order } = replica
+    // What is not final may come in another order: all of it is looked at again when it has grown.
+    if (order.length !== this.#seen) {
+      this.#seen = order.length
+      for (const { operation } of order) {
+        if (operation?.type === 'put') this.#known.add(operation.content.hash)
+        else if (operation?.type === 'symlink') this.#known.add(`-> ${operation.target}`)
+      }
+    }
+    return this.#known.has(content)
+  }
+
+  /** What a loss of power made of files that users wrote and never synced is theirs, too. */
+  lostPower(): void {
+    const { model } = this.#device.disk
+    const walk = (directory: string): void => {
+      for (const { name } of model.list(directory)) {
+        const path = `${directory}/${name}`
+        if (name === '.harp') continue
+        const stat = model.stat(path)
+        if (stat?.kind === 'directory') walk(path)
+        else if (stat !== undefined && this.inodes.has(stat.ino)) this.wrote(path)
+      }
+    }
+    walk('/folder')
+  }
+}
