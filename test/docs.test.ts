@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { generateDocuments } from '../scripts/generate-docs.ts'
 
@@ -20,6 +20,20 @@ test('a table cell cannot break its row', () => {
 
   expect(rows.length).toBeGreaterThan(60)
   expect(columns.filter((count) => ![3, 4, 5].includes(count))).toEqual([])
+})
+
+test('every error code that sync tells anybody is in docs/errors.md', () => {
+  const root = new URL('..', import.meta.url)
+  const page = readFileSync(new URL('docs/errors.md', root), 'utf8')
+  const told = /(?:[eE]rror\(|code: |[pP]roblem\(|#find\(|#fail\([a-z]*,?)\s*'([A-Z]+_[A-Z_]+)'/g
+  const codes = globSync('src/{sync,cli/commands}/**/*.ts', { cwd: root })
+    .filter((file) => !file.endsWith('.test.ts'))
+    .flatMap((file) =>
+      [...readFileSync(new URL(file, root), 'utf8').matchAll(told)].map(([, code = '']) => code),
+    )
+
+  expect(codes.length).toBeGreaterThan(80)
+  expect([...new Set(codes)].filter((code) => !page.includes(`| \`${code}\` |`))).toEqual([])
 })
 
 test('docs/dependencies.md has every direct dependency with its version', () => {

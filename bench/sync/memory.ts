@@ -6,6 +6,7 @@ import type { BenchRun } from '../bench-command.ts'
 import { proportionalKiB } from '../process-cost.ts'
 import { formatTable } from '../report/tables.ts'
 import { Content } from './content.ts'
+import { lastWords } from './last-words.ts'
 import { startNetwork } from './network.ts'
 import type { SyncBenchOptions } from './options.ts'
 import type { SyncPeer } from './pair.ts'
@@ -33,7 +34,7 @@ export async function measureMemory(
       if (memory !== null) found.push(memory)
     } catch (error) {
       run.signal.throwIfAborted()
-      run.say(`${peer.name}: ${error instanceof Error ? error.message : String(error)}`)
+      run.say(`${peer.name}: ${lastWords(error)}`)
     }
   }
   return found

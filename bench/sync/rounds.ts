@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { BenchRun } from '../bench-command.ts'
 import { listSeries, type Case, type Series } from './cases.ts'
 import { Content, findDifference } from './content.ts'
+import { lastWords } from './last-words.ts'
 import { startNetwork, type Network } from './network.ts'
 import type { SyncBenchOptions } from './options.ts'
 import type { SyncPair, SyncPeer } from './pair.ts'
@@ -79,7 +80,7 @@ export class Rounds {
       }
     } catch (error) {
       signal.throwIfAborted()
-      say(`${peer.name}: ${error instanceof Error ? error.message : String(error)}`)
+      say(`${peer.name}: ${lastWords(error)}`)
     } finally {
       await network.stop()
       await rm(directory, { recursive: true, force: true })

@@ -152,7 +152,7 @@ function writeSettings(own: Prepared, devices: readonly Prepared[]): void {
     `<configuration version="36">
     <folder id="${folder}" label="${folder}" path="${own.folder}" type="sendreceive" rescanIntervalS="0"
       fsWatcherEnabled="false">${members}</folder>${known.join('')}
-    <gui enabled="true" tls="false"><address>unix://${own.socket}</address><apikey>${key}</apikey></gui>
+    <gui enabled="true" tls="false"><address>${own.socket}</address><apikey>${key}</apikey></gui>
     <options>
       <listenAddress>tcp://127.0.0.1:${own.port}</listenAddress>
       <globalAnnounceEnabled>false</globalAnnounceEnabled><localAnnounceEnabled>false</localAnnounceEnabled>

@@ -51,7 +51,8 @@ export class DaemonOperations implements DaemonApi {
 
   status(): DeviceStatus {
     const { device, listening, registry } = this.#parts
-    const folders = registry.all.map((folder) => this.#answers.status(folder))
+    const open = registry.all.map((folder) => this.#answers.status(folder))
+    const folders = [...open, ...registry.failed.map((failed) => this.#answers.failed(failed))]
     return { device, listening: listening(), folders }
   }
 
@@ -64,7 +65,7 @@ export class DaemonOperations implements DaemonApi {
   }
 
   folders(): readonly FolderInfo[] {
-    return this.#parts.registry.all.map((folder) => this.#answers.info(folder))
+    return this.status().folders.map(({ id, name, path, role, state }) => ({ id, name, path, role, state }))
   }
 
   async pause(request: { folder: string }): Promise<FolderInfo> {

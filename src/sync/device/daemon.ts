@@ -98,7 +98,11 @@ class Daemon {
         for (const folder of this.#registry.all) folder.peers.poked(link)
       },
       onJoin: (request) => introductions.admit(request),
-      onProblem: () => undefined,
+      onProblem: ({ code, peer, message, fix }) => {
+        for (const folder of this.#registry.all) {
+          if (folder.peers.isMember(peer)) folder.noteLinkProblem({ code, path: '', message, fix })
+        }
+      },
       clock,
       random,
       log: log.child('link'),
@@ -116,10 +120,7 @@ class Daemon {
   }
 
   async start(): Promise<void> {
-    const { log } = this.#options
-    this.#registry.openAll((record, error) => {
-      log.error({ folder: record.name, error: errorMessage(error) }, 'cannot open a folder')
-    })
+    this.#registry.openAll()
     await this.hub.start()
     for (const folder of this.#registry.all) folder.start()
     this.#foldersChanged()
@@ -142,10 +143,12 @@ class Daemon {
   async #reopenFailed(): Promise<void> {
     const now = performance.now()
     const failed = this.#registry.all.filter((folder) => folder.hasFault)
-    if (failed.length === 0 || this.#isReopening || now < this.#nextReopening) return
+    const count = failed.length + this.#registry.failed.length
+    if (count === 0 || this.#isReopening || now < this.#nextReopening) return
     this.#isReopening = true
     try {
       for (const folder of failed) (await this.#registry.reopen(folder)).start()
+      for (const folder of this.#registry.openFailed()) folder.start()
       this.#foldersChanged()
     } finally {
       this.#nextReopening = performance.now() + reopenMs

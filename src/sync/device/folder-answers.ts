@@ -1,3 +1,4 @@
+import { errorCode, errorMessage, HarpError } from '../../base/errors.ts'
 import { deviceText } from '../format/device-text.ts'
 import type { CryptoSuite } from '../crypto/suite.ts'
 import type { Folder } from '../folder/folder.ts'
@@ -6,6 +7,8 @@ import type { DeviceId } from '../ids.ts'
 import type { LogEntry } from '../log/log-entry.ts'
 import type { Hidden } from '../tree/trash-list.ts'
 import type { DeletedInfo, FolderInfo, FolderStatus, PeerStatus, VersionInfo } from './daemon-api.ts'
+
+import type { FailedFolder } from './folder-registry.ts'
 
 /** Names of devices as this one knows them. */
 export interface DeviceNames {
@@ -26,6 +29,16 @@ export class FolderAnswers {
   info(folder: Folder): FolderInfo {
     const { id, name, root, role, state } = folder
     return { id, name, path: root, role: role ?? null, state }
+  }
+
+  /** A folder that could not be opened. */
+  failed({ record, error }: FailedFolder): FolderStatus {
+    const code = errorCode(error)
+    const fix = (error instanceof HarpError ? error.fix : undefined) ?? 'see the log of harp up'
+    const { id, name, path } = record
+    const info = { id, name, path, role: null, state: 'blocked' as const, activity: errorMessage(error) }
+    const nothing = { files: 0, bytes: 0, needFiles: 0, needBytes: 0, rate: 0, etaSeconds: null, peers: [] }
+    return { ...info, ...nothing, errors: [{ code, path: '', message: errorMessage(error), fix }] }
   }
 
   status(folder: Folder): FolderStatus {

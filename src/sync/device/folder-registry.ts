@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { HarpError } from '../../base/errors.ts'
+import { errorMessage, HarpError } from '../../base/errors.ts'
 import { parseName } from '../config/settings.ts'
 import { privatePaths } from '../disk/private-directory.ts'
 import { Folder, type FolderOptions, type Invited } from '../folder/folder.ts'
@@ -12,13 +12,19 @@ import type { DeviceHome } from './home.ts'
 /** What all folders of a device share; the rest of a folder's options is its own. */
 export type SharedOptions = Omit<FolderOptions, 'directory' | 'root' | 'name' | 'isPaused' | 'isRestored'>
 
+/** A folder of this device that cannot be opened. */
+export interface FailedFolder {
+  readonly record: FolderRecord
+  readonly error: unknown
+}
+
 /** The folders of this device: opened, begun, joined, removed; and written down in the home. */
 export class FolderRegistry {
   readonly #home: DeviceHome
   readonly #shared: SharedOptions
   readonly #folders = new Map<FolderId, Folder>()
-  /** Those that could not be opened: they stay written down. */
-  readonly #failed = new Map<FolderId, FolderRecord>()
+  /** Those that could not be opened: they stay written down, and are tried again. */
+  readonly #failed = new Map<FolderId, FailedFolder>()
 
   constructor(home: DeviceHome, shared: SharedOptions) {
     this.#home = home
@@ -29,19 +35,41 @@ export class FolderRegistry {
     return [...this.#folders.values()]
   }
 
+  get failed(): readonly FailedFolder[] {
+    return [...this.#failed.values()]
+  }
+
   get(id: FolderId): Folder | undefined {
     return this.#folders.get(id)
   }
 
   /** Everything that the home knows. One folder that cannot be opened does not keep the others from it. */
-  openAll(onFailed: (record: FolderRecord, error: unknown) => void): void {
-    for (const record of this.#home.folders()) {
-      try {
-        this.#folders.set(record.id, Folder.open(this.#options(record), record.id))
-      } catch (error) {
-        this.#failed.set(record.id, record)
-        onFailed(record, error)
+  openAll(): void {
+    for (const record of this.#home.folders()) this.#tryOpen(record)
+  }
+
+  /** Those that failed, once more. Returns those that are open now. */
+  openFailed(): readonly Folder[] {
+    const opened: Folder[] = []
+    for (const { record } of this.failed) {
+      const folder = this.#tryOpen(record)
+      if (folder !== undefined) opened.push(folder)
+    }
+    return opened
+  }
+
+  #tryOpen(record: FolderRecord): Folder | undefined {
+    try {
+      const folder = Folder.open(this.#options(record), record.id)
+      this.#folders.set(record.id, folder)
+      this.#failed.delete(record.id)
+      return folder
+    } catch (error) {
+      if (!this.#failed.has(record.id)) {
+        this.#shared.log.error({ folder: record.name, error: errorMessage(error) }, 'cannot open a folder')
       }
+      this.#failed.set(record.id, { record, error })
+      return undefined
     }
   }
 
@@ -110,7 +138,7 @@ export class FolderRegistry {
 
   save(): void {
     const open = this.all.map(({ id, name, root, isPaused }) => ({ id, name, path: root, paused: isPaused }))
-    this.#home.saveFolders([...open, ...this.#failed.values()])
+    this.#home.saveFolders([...open, ...this.failed.map(({ record }) => record)])
   }
 
   async stopAll(): Promise<void> {
@@ -130,12 +158,14 @@ export class FolderRegistry {
   }
 
   #paths(): string[] {
-    return [...this.all.map(({ root }) => root), ...[...this.#failed.values()].map(({ path }) => path)]
+    return [...this.all.map(({ root }) => root), ...this.failed.map(({ record }) => record.path)]
   }
 
   /** A name that somebody asked for must be free; one that was found gets a number. */
   #newName(name: string, isAskedFor: boolean): string {
-    const taken = new Set([...this.all, ...this.#failed.values()].map((folder) => folder.name))
+    const taken = new Set(
+      [...this.all, ...this.failed.map(({ record }) => record)].map(({ name: known }) => known),
+    )
     if (!taken.has(name)) return name
     if (isAskedFor) {
       throw new HarpError('SYNC_FOLDER_NAME', `there is a folder "${name}" here already`, {

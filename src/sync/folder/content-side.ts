@@ -14,19 +14,16 @@ import { DownSync } from '../plan/down-sync.ts'
 import type { FolderProblem } from '../plan/wanted.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
-import type { LogStore } from '../store/log-store.ts'
 import { UpSync, type ScanReport } from '../up/up-sync.ts'
 import { FolderWatcher } from '../up/watcher.ts'
 import type { WatchDirectory } from '../up/watch-directory.ts'
 import type { WorkPool } from '../work/job.ts'
-import { auditFolder, type AuditReport } from './audit.ts'
 import { DiskLock } from './disk-lock.ts'
 import { namesOf, prepareRoot } from './folder-root.ts'
 import { Downloads } from './downloads.ts'
 import { Placing } from './placing.ts'
 import { Problems } from './problems.ts'
 import { relearnPlaces } from './relearn-places.ts'
-import { Restoring } from './restoring.ts'
 import { ShownTotals } from './shown-totals.ts'
 import { adoptKept, removeRestores, rescuedEdits } from './temporaries.ts'
 import { Upkeep } from './upkeep.ts'
@@ -61,6 +58,8 @@ export interface ContentSideParts {
 /** Wanted versions that are on their way at a time; the plan goes on when there is room for more. */
 const downloadsAtOnce = 4_096
 const againMs = 1_000
+const firstDirtyMs = 100
+const longestDirtyMs = 60_000
 const blockedCheckMs = 5_000
 
 /**
@@ -71,8 +70,8 @@ export class ContentSide {
   readonly versions: VersionBook
   readonly downloads: Downloads
   readonly lock = new DiskLock()
-  readonly #parts: ContentSideParts
-  readonly #keys: ContentKeys
+  readonly parts: ContentSideParts
+  readonly keys: ContentKeys
   readonly #up: UpSync
   readonly #down: DownSync
   readonly #watcher: FolderWatcher
@@ -86,6 +85,10 @@ export class ContentSide {
   #againAt = Number.POSITIVE_INFINITY
   #touched: Set<NodeId> | 'everything' = 'everything'
   #isPlanned = false
+  /** The disk was not what the plan believed: it is made anew after the next scan. */
+  #isPlanWaiting = false
+  /** Grows as long as scans do not help, as where this device may not write. */
+  #dirtyDelayMs = firstDirtyMs
   #acceptsDeletions = false
   #blocked: FolderProblem | undefined
   #blockedAt = 0
@@ -96,9 +99,9 @@ export class ContentSide {
 
   constructor(parts: ContentSideParts) {
     const { root, replica, items, chunks, fetcher, pool, fs, clock, keep, suite, firstEpochKey } = parts
-    this.#parts = parts
+    this.parts = parts
     const keys = contentKeysOf(suite, replica.folderId, firstEpochKey)
-    this.#keys = keys
+    this.keys = keys
     const { lock } = this
     prepareRoot(fs, root, items)
     const names = namesOf(fs, root)
@@ -186,7 +189,7 @@ export class ContentSide {
     if (this.#scanning) return hashed > 0 ? `reading ${hashed} changed files` : `looking at ${scanned} files`
     const { files } = this.downloads
     if (files === 0) return ''
-    const { wantedIds, missingIds } = this.#parts.fetcher.stats()
+    const { wantedIds, missingIds } = this.parts.fetcher.stats()
     const isMissing = wantedIds > 0 && missingIds === wantedIds
     return isMissing ? `${files} files are on no connected device` : `fetching ${files} files`
   }
@@ -196,7 +199,7 @@ export class ContentSide {
     const { files, bytes } = this.downloads
     if (this.#isPlanned) return { files, bytes }
     const shown = this.#shown.count()
-    const here = this.#parts.items.totals()
+    const here = this.parts.items.totals()
     return {
       files: Math.max(files, shown.files - here.files),
       bytes: Math.max(bytes, shown.bytes - here.bytes),
@@ -208,12 +211,12 @@ export class ContentSide {
   }
 
   start(): void {
-    const { fs, root, chunks } = this.#parts
+    const { fs, root, chunks } = this.parts
     removeRestores(fs, root)
     adoptKept(fs, root, chunks, this.versions)
     this.#problems.set('rescued', rescuedEdits(fs, root))
     if (!chunks.isComplete) {
-      this.#guard(this.lock.run(() => relearnPlaces({ ...this.#parts, versions: this.versions })))
+      this.#guard(this.lock.run(() => relearnPlaces({ ...this.parts, versions: this.versions })))
     }
     this.#watcher.start()
     this.#wake()
@@ -250,7 +253,7 @@ export class ContentSide {
   }
 
   tick(): void {
-    const now = this.#parts.clock.monotonic()
+    const now = this.parts.clock.monotonic()
     if (this.#blocked !== undefined) {
       if (this.#blocked.code === 'FOLDER_DISK_MISSING' && now - this.#blockedAt > blockedCheckMs) {
         this.#blocked = undefined
@@ -277,37 +280,6 @@ export class ContentSide {
     while (this.#turn !== undefined && this.#blocked === undefined) await this.#turn
   }
 
-  restoring(): Restoring {
-    const { root, replica, pool, chunks, fs, fetcher, clock, announce } = this.#parts
-    return new Restoring({
-      root,
-      replica,
-      pool,
-      chunks,
-      fs,
-      fetcher,
-      keys: this.#keys,
-      versions: this.versions,
-      now: () => clock.wall(),
-      announce: () => {
-        announce()
-        this.logChanged()
-      },
-    })
-  }
-
-  /** After what is marked has been scanned, so that local edits are not taken for damage. */
-  async audit(store: LogStore, repair: boolean): Promise<AuditReport> {
-    await this.scanNow('everything')
-    const { root, replica, items, chunks, pool, chunker } = this.#parts
-    const parts = { root, replica, items, chunks, pool, chunker, store, keys: this.#keys, lock: this.lock }
-    const actions = {
-      refetch: (item: number) => this.refetch(item),
-      rescan: (directory: number) => this.scanSoon([directory]),
-    }
-    return auditFolder({ ...parts, ...actions }, repair)
-  }
-
   #wake(): void {
     if (this.#turn !== undefined || this.#stopping.signal.aborted) return
     if (!this.#hasWork()) return
@@ -328,7 +300,7 @@ export class ContentSide {
     if (this.#stopping.signal.aborted) return
     this.#stopping.abort()
     this.#watcher.stop()
-    this.#parts.onFault(error)
+    this.parts.onFault(error)
   }
 
   #hasWork(): boolean {
@@ -351,10 +323,14 @@ export class ContentSide {
   async #scan(): Promise<void> {
     const what = this.#dirty
     this.#dirty = new Set()
-    if (what === 'everything') prepareRoot(this.#parts.fs, this.#parts.root, this.#parts.items)
+    if (what === 'everything') {
+      prepareRoot(this.parts.fs, this.parts.root, this.parts.items)
+      // Before anything is compared: what a crash left between two places would be taken for deleted.
+      this.#down.recover()
+    }
     this.#scanning = true
     this.#progress = { scanned: 0, hashed: 0, hashedBytes: 0 }
-    const { clock, rescanMs, log } = this.#parts
+    const { clock, rescanMs, log } = this.parts
     let report: ScanReport
     try {
       const signal = this.#stopping.signal
@@ -378,13 +354,15 @@ export class ContentSide {
       this.#againAt = Math.min(this.#againAt, clock.monotonic() + againMs)
     }
     if (report.changed > 0) log.debug({ changed: report.changed }, 'local changes')
-    this.#noteTouched(report.stale)
+    if (report.changed > 0) this.#dirtyDelayMs = firstDirtyMs
+    this.#noteTouched(this.#isPlanWaiting ? 'everything' : report.stale)
+    this.#isPlanWaiting = false
     this.#watcher.sync()
   }
 
   /** All places have been looked at while nothing was being put in place: those of an earlier run have been found. */
   #forgetIntents(): void {
-    const { items } = this.#parts
+    const { items } = this.parts
     const intents = items.intents()
     if (intents.length === 0) return
     items.clearIntents(intents.map(({ temporaryName }) => temporaryName))
@@ -392,7 +370,7 @@ export class ContentSide {
   }
 
   async #plan(): Promise<void> {
-    const { replica, items, clock, pool } = this.#parts
+    const { replica, items, clock, pool } = this.parts
     const what = this.#touched
     this.#touched = new Set()
     replica.commit()
@@ -408,9 +386,10 @@ export class ContentSide {
     if (report.appeared.length > 0) this.#watcher.sync(report.appeared)
     if (report.dirty.size > 0) {
       for (const directory of report.dirty) this.#again.add(directory)
-      this.#againAt = Math.min(this.#againAt, clock.monotonic() + 100)
-      this.#planAgain()
-    }
+      this.#againAt = Math.min(this.#againAt, clock.monotonic() + this.#dirtyDelayMs)
+      this.#dirtyDelayMs = Math.min(2 * this.#dirtyDelayMs, longestDirtyMs)
+      this.#isPlanWaiting = true
+    } else if (report.done) this.#dirtyDelayMs = firstDirtyMs
   }
 
   /** What the log or the disk did meanwhile made a part of the plan useless. */
@@ -420,7 +399,7 @@ export class ContentSide {
   }
 
   #takeTouched(): void {
-    this.#noteTouched(this.#parts.replica.takeTouched())
+    this.#noteTouched(this.parts.replica.takeTouched())
   }
 
   #noteTouched(touched: ReadonlySet<NodeId> | 'everything'): void {
@@ -434,12 +413,12 @@ export class ContentSide {
         ? 'mount the disk, or restore the directory; syncing goes on by itself'
         : 'if this is meant: harp folder resume --accept-deletions; else bring the files back and resume'
     this.#blocked = { code: blocked.code, path: '', message: blocked.message, fix }
-    this.#blockedAt = this.#parts.clock.monotonic()
+    this.#blockedAt = this.parts.clock.monotonic()
   }
 
   /** Its content is not what was put there: fetched again, and what is there is replaced. */
   refetch(id: number): void {
-    const { items, chunks } = this.#parts
+    const { items, chunks } = this.parts
     items.update(id, { version: undefined })
     chunks.removeFile(id)
     items.commit()

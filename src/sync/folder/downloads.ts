@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { ChunkStore } from '../chunks/chunk-store.ts'
 import type { FileSystem } from '../disk/file-system.ts'
+import type { EntryHash } from '../ids.ts'
 import type { ItemStore } from '../items/item.ts'
 import type { FolderProblem, WantedContent } from '../plan/wanted.ts'
 import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
@@ -38,6 +39,9 @@ export interface DownloadParts {
 const firstRetryMs = 5_000
 const lastRetryMs = 60_000
 const spareBytes = 64 * 1024 * 1024
+const refusedTimes = 3
+const refusedKept = 1_024
+const targetChanged = 'what is there was changed on this device, and cannot be sent'
 
 /** Wanted versions, from the plan until they are in place. */
 export class Downloads {
@@ -45,6 +49,7 @@ export class Downloads {
   readonly #byPlace = new Map<string, Download>()
   readonly #small: SmallDownloads
   readonly #large: LargeDownloads
+  readonly #refused = new Map<string, { readonly version: EntryHash; readonly times: number }>()
   #failed = 0
   #bytes = 0
   #presentBytes = 0
@@ -159,7 +164,8 @@ export class Downloads {
       this.#remove(download)
     } else if (outcome.state === 'target-changed') {
       onDirty([download.wanted.parent])
-      this.#remove(download)
+      if (this.#isHopeless(download)) this.#fail(download, 'FOLDER_TARGET_CHANGED', targetChanged)
+      else this.#remove(download)
       if (outcome.rescued !== undefined) this.#parts.onProblem(rescuedEdit(outcome.rescued))
     } else if (outcome.state === 'wrong-content') {
       this.#fail(download, 'FOLDER_WRONG_CONTENT', 'its chunks are not what its author said')
@@ -171,6 +177,19 @@ export class Downloads {
     }
     if (outcome.state !== 'done') items.clearIntents([placement.temporaryName])
     this.#parts.onProgress()
+  }
+
+  /** A scan takes what was changed for an edit, unless this device may not write: then trying at once is of no use. */
+  #isHopeless({ wanted }: Download): boolean {
+    const key = placeKey(wanted)
+    const before = this.#refused.get(key)
+    const times = before?.version === wanted.version ? before.times + 1 : 1
+    this.#refused.set(key, { version: wanted.version, times })
+    for (const oldest of this.#refused.keys()) {
+      if (this.#refused.size <= refusedKept) break
+      this.#refused.delete(oldest)
+    }
+    return times >= refusedTimes
   }
 
   #stale(download: Download): void {
@@ -226,6 +245,7 @@ const fixes: Readonly<Record<string, string>> = {
   EACCES: 'give the user that harp runs as the right to write there; it is tried again by itself',
   EPERM: 'give the user that harp runs as the right to write there; it is tried again by itself',
   FOLDER_WRONG_CONTENT: 'ask the author to save the file again',
+  FOLDER_TARGET_CHANGED: 'move or undo the change; the newer version comes by itself then',
   FOLDER_CHUNKS_UNKNOWN: 'connect a device that has this version',
   FOLDER_CONTENT_MISSING: 'connect a device that has this version; it is tried again by itself',
 }

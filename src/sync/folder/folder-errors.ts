@@ -65,6 +65,11 @@ export const folderErrors = {
       'A file was saved in the very moment in which another version took its place. What was saved was set aside.',
     fix: 'Move it from the path that is named to where it belongs, or remove it.',
   },
+  FOLDER_TARGET_CHANGED: {
+    summary:
+      'A newer version cannot take the place of a file that was changed here and is not sent, as with the role read.',
+    fix: 'Move the changed file away or undo the change; the newer version comes by itself.',
+  },
   FOLDER_CONTENT_MISSING: {
     summary: 'The log shows a version that no connected device has the content of.',
     fix: 'Connect a device that has it; it is fetched by itself then.',
@@ -72,6 +77,10 @@ export const folderErrors = {
   FOLDER_CHUNKS_TOO_LARGE: {
     summary: 'The folder was begun with chunks of more than 1 MiB, which no link carries.',
     fix: 'Remove the folder here; its creator has to begin another one.',
+  },
+  FOLDER_DEVICE_FAULT: {
+    summary: 'A member of the folder sent something that no honest device sends. Nothing of it was used.',
+    fix: 'Ask the owner of that device to update or repair it; it is shown for an hour after the last time.',
   },
   FOLDER_CHUNKS_UNKNOWN: {
     summary: 'The list of the chunks of a version is on no connected device.',

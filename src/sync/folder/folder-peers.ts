@@ -4,10 +4,12 @@ import type { CryptoSuite } from '../crypto/suite.ts'
 import type { DeviceId, FolderId } from '../ids.ts'
 import type { FrameStream, Link } from '../link/link.ts'
 import type { Acceptance } from '../log/acceptance.ts'
+import type { FolderProblem } from '../plan/wanted.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
 import type { ChunkServer } from '../transfer/chunk-server.ts'
 import { LogSession } from './log-session.ts'
+import { PeerFaults } from './peer-faults.ts'
 
 export interface FolderPeersParts {
   readonly folderId: FolderId
@@ -41,10 +43,12 @@ const retryMs = 3_000
 export class FolderPeers {
   readonly #parts: FolderPeersParts
   readonly #peers = new Map<DeviceId, FolderPeer>()
+  readonly #faults: PeerFaults
   #isActive = true
 
   constructor(parts: FolderPeersParts) {
     this.#parts = parts
+    this.#faults = new PeerFaults(parts.suite, parts.clock)
   }
 
   /** All connected devices that have the folder say that they have the same log. */
@@ -108,6 +112,7 @@ export class FolderPeers {
       if (peer.retryAt > now || !this.isMember(peer.link.peer)) continue
       if (peer.session !== undefined && peer.asking !== undefined) continue
       peer.retryAt = now + retryMs
+      if (this.#faults.isBarred(peer.link.peer)) continue
       if (peer.session === undefined && peer.link.isDialled) this.#openLog(peer)
       if (peer.asking === undefined && peer.session !== undefined) this.#openChunks(peer)
     }
@@ -128,6 +133,7 @@ export class FolderPeers {
     const peer = this.#peers.get(link.peer)
     if (peer?.link !== link) return 'not linked here'
     if (stream.topic.type === 'log') {
+      if (this.#faults.isBarred(link.peer)) return 'refused for what it sent'
       peer.session?.close('replaced by another session')
       this.#startLog(peer, stream)
     } else if (!this.#parts.server.serve(stream)) return 'too many chunk streams'
@@ -151,12 +157,16 @@ export class FolderPeers {
     this.#peers.get(source)?.session?.charge(detail)
   }
 
+  /** Who broke the rules lately. */
+  get problems(): readonly FolderProblem[] {
+    return this.#faults.problems
+  }
+
   /** What it sent was not what it should be; the fetcher stops asking who does so again. */
   struck(device: DeviceId, detail: string): void {
-    this.#parts.log.warn(
-      { device: device.slice(0, 16), detail },
-      'a device sent wrong chunks, or none in time',
-    )
+    // Who is only slow has done nothing wrong.
+    if (!detail.startsWith('slow')) this.#faults.add(device, this.#peers.get(device)?.link.peerName, detail)
+    this.#parts.log.warn({ device: device.slice(0, 16), detail }, 'a device broke the rules, or was too slow')
   }
 
   /** The stream on which we ask a device for chunks has ended; another is opened after a while. */
@@ -199,6 +209,10 @@ export class FolderPeers {
       onGrown: (acceptance) => onGrown(acceptance),
       onClosed: (closed, reason) => {
         log.debug({ device: peer.link.peer.slice(0, 16), reason }, 'log session ended')
+        if (closed.brokeRules) {
+          this.struck(closed.peer, reason)
+          this.#faults.bar(closed.peer)
+        }
         if (peer.session !== closed) return
         peer.session = undefined
         this.#stopAsking(peer)

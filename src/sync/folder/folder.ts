@@ -23,6 +23,7 @@ import type { RateLimit } from '../transfer/rate-limit.ts'
 import type { WatchDirectory } from '../up/watch-directory.ts'
 import type { WorkPool } from '../work/job.ts'
 import type { AuditReport } from './audit.ts'
+import { auditOf, restoringOf } from './content-requests.ts'
 import { ContentSide } from './content-side.ts'
 import { FolderPeers } from './folder-peers.ts'
 import type { Restoring } from './restoring.ts'
@@ -73,6 +74,7 @@ const invitedRoleFact = 'invited-role'
 /** Of plaintext in a chunk: what a frame of a link carries. */
 const largestSealable = 1024 * 1024
 const tickMs = 1_000
+const linkProblemMs = 600_000
 const commitDelayMs = 40
 const publishMs = 2_000
 
@@ -95,6 +97,7 @@ export class Folder {
   #isPaused: boolean
   #fault: FolderProblem | undefined
   #authorityProblem: FolderProblem | undefined
+  #linkProblem: { readonly problem: FolderProblem; readonly until: number } | undefined
   #lastPublished = 0
   #lastQuietRound = 0
 
@@ -171,7 +174,13 @@ export class Folder {
       clock,
       log,
       fetcher: this.fetcher,
-      server: new ChunkServer({ store: this.chunks, pool, rate: upload, log }),
+      server: new ChunkServer({
+        store: this.chunks,
+        pool,
+        rate: upload,
+        log,
+        onStrike: (peer: DeviceId, detail: string) => this.peers.struck(peer, detail),
+      }),
       trusted: this.#inviter(),
       onGrown: (acceptance) => this.#grown(acceptance),
       onSource: () => this.#content?.retry(),
@@ -217,26 +226,33 @@ export class Folder {
   get state(): FolderStateName {
     if (this.#isPaused) return 'paused'
     if (this.#fault !== undefined) return 'blocked'
-    const content = this.#content?.state ?? 'syncing'
+    // A device without keys has nothing on its disk: it is at rest when it has the log.
+    const content = this.#content?.state ?? (this.role === 'cache' ? 'idle' : 'syncing')
     if (content !== 'idle') return content
     return this.peers.isIdle ? 'idle' : 'syncing'
   }
 
   get problems(): readonly FolderProblem[] {
     const own = this.#fault === undefined ? [] : [this.#fault]
-    return [...own, ...this.#logProblems(), ...(this.#content?.problems ?? [])]
+    return [...own, ...this.#logProblems(), ...this.peers.problems, ...(this.#content?.problems ?? [])]
   }
 
   /** What is going on, for people. */
   get activity(): string {
     if (this.#fault !== undefined) return this.#fault.message
     if (this.#isPaused) return ''
+    if (this.role === 'cache') return 'keeps the log; content is not cached yet'
     return this.#content?.activity ?? 'waiting for the log of the folder'
   }
 
   /** Files and bytes of the log that are not on this disk. */
   need(): { readonly files: number; readonly bytes: number } {
     return this.#content?.need() ?? { files: 0, bytes: 0 }
+  }
+
+  /** Of a link with another device, for a while. */
+  noteLinkProblem(problem: FolderProblem): void {
+    this.#linkProblem = { problem, until: this.#options.clock.monotonic() + linkProblemMs }
   }
 
   start(): void {
@@ -286,11 +302,11 @@ export class Folder {
   /** Looks whether log, tree, disk and store agree. */
   async audit(repair: boolean): Promise<AuditReport> {
     const content = this.#readable()
-    return content.audit(this.#store, repair)
+    return auditOf(content, this.#store, repair)
   }
 
   restoring(): Restoring {
-    return this.#readable().restoring()
+    return restoringOf(this.#readable())
   }
 
   #readable(): ContentSide {
@@ -405,6 +421,8 @@ export class Folder {
 
   #logProblems(): FolderProblem[] {
     const problems: FolderProblem[] = this.#authorityProblem === undefined ? [] : [this.#authorityProblem]
+    const { problem, until } = this.#linkProblem ?? {}
+    if (problem !== undefined && this.#options.clock.monotonic() < (until ?? 0)) problems.push(problem)
     const { held } = this.replica.log
     if (held.entries > 0) {
       problems.push({

@@ -62,6 +62,11 @@ export class LogSession {
     return this.#exchange.peerSize
   }
 
+  /** It was this end that had enough. */
+  get brokeRules(): boolean {
+    return this.#exchange.fault?.by === 'us'
+  }
+
   /** The log has grown here. */
   changed(): void {
     this.#exchange.changed()

@@ -8,7 +8,7 @@ import type { LogEntry } from '../log/log-entry.ts'
 import type { Replica } from '../replica/replica.ts'
 import { headsOf, versionsOf, type Version } from '../tree/versions.ts'
 import { idOf, idText } from './download.ts'
-import type { VersionSource } from './version-source.ts'
+import type { KeepPolicy, VersionSource } from './version-source.ts'
 
 export interface RetentionParts {
   readonly root: string
@@ -17,6 +17,7 @@ export interface RetentionParts {
   readonly versions: VersionSource
   readonly fs: FileSystem
   readonly clock: Clock
+  readonly keep: KeepPolicy
 }
 
 const minuteMs = 60_000
@@ -81,7 +82,7 @@ export class Retention {
   }
 
   async #kept(isOver: () => boolean): Promise<{ versions: Set<EntryHash>; chunks: Set<string> } | undefined> {
-    const { replica, versions, clock } = this.#parts
+    const { replica, versions, clock, keep } = this.#parts
     const kept = { versions: new Set<EntryHash>(), chunks: new Set<string>() }
     const now = clock.wall()
     let nodes = 0
@@ -93,7 +94,7 @@ export class Retention {
       }
       const all: Version<LogEntry>[] = versionsOf(replica.tree.rows, [node])
       const heads = new Set(headsOf(replica.tree.rows, [node]).map(({ entry }) => entry.hash))
-      for (const version of staggered(all, heads, now)) {
+      for (const version of keep === 'current' ? heads : staggered(all, heads, now)) {
         kept.versions.add(version)
         const rows = versions.rows(version)
         if (rows === undefined) continue

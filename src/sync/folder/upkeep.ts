@@ -61,7 +61,7 @@ export class Upkeep {
     if (!this.#isTidied) removeTemporaries(fs, root)
     this.#isTidied = true
     await this.#settling.tick()
-    if (keep !== 'staggered' || clock.monotonic() < this.#nextRetention || isOver()) return
+    if (keep === 'all' || clock.monotonic() < this.#nextRetention || isOver()) return
     this.#nextRetention = clock.monotonic() + retentionMs
     const freed = await this.#retention.run(isOver)
     if (freed > 0) log.info({ freed }, 'content of old versions dropped')

@@ -308,6 +308,42 @@ describe('names and links', () => {
   })
 })
 
+describe('what is not named by an operation, and changes with it', () => {
+  it('a trashed directory that was there for a file only, which had not come yet', () => {
+    const scene = new Scene().mkdir('a').mkdir('b').put('b/0')
+    const there = scene.devices.device(1)
+    there.hear(scene.there)
+    there.do(intents.putFile(there.view, ['a', 'x'], content(1), scene.devices.random))
+    scene.trash('a')
+    scene.there.hear(there)
+    const { wanted } = scene.world.down.reconcile('everything')
+    expect(wanted.map(({ name }) => name)).toEqual(['x', '0'])
+    expect(scene.world.paths()).toEqual(['a/', 'b/'])
+    scene.there.tree.tree.touched.take()
+    scene.move('a/x', 'b/x')
+    scene.sync()
+    expect(scene.world.paths()).toEqual(['b/', 'b/x'])
+  })
+
+  it('a file of which another one replaces the last version', () => {
+    const scene = new Scene().mkdir('d').put('d/x').put('d/y').put('d/z')
+    const there = scene.devices.device(1)
+    there.hear(scene.there)
+    const first = there.do(intents.putFile(there.view, ['d', 'x'], content(2), scene.devices.random))
+    const last = scene.there.do(
+      intents.putFile(scene.there.view, ['d', 'x'], content(3), scene.devices.random),
+    )
+    scene.there.hear(there)
+    scene.sync()
+    const at = (path: string) => scene.world.read(`/folder/${path}`)
+    const [shown, other] = [at('d/x'), [first, last].find(([entry]) => entry!.hash !== at('d/x'))![0]!.hash]
+    const put = { type: 'put', node: '5'.repeat(32), parent: '0'.repeat(32), content: content(4) } as const
+    scene.there.write({ ...put, name: 'other', bases: [shown] })
+    scene.sync()
+    expect(at('d/x')).toBe(other)
+  })
+})
+
 describe('a system that refuses', () => {
   it('is told as a problem, and tried again', () => {
     const scene = new Scene().mkdir('a').put('a/x')

@@ -47,11 +47,14 @@ export class DownSync {
   readonly #postponed = new Set<NodeId>()
   /** Whether names are called alike in the log and on this disk, each by itself. */
   readonly #isPlainDisk: boolean
+  readonly #wholeFrom: number
   #open: Open | undefined
   #passes = 0
 
-  constructor(parts: DownParts) {
+  /** `wholeFrom`: from which share of its names on a directory is listed as a whole. */
+  constructor(parts: DownParts, wholeFrom: number = 1 / 2) {
     this.#parts = parts
+    this.#wholeFrom = wholeFrom
     const { names } = parts
     this.#inView = new InView(parts)
     this.#steps = new DiskSteps(parts, new Turn(parts.root, 0))
@@ -174,7 +177,7 @@ export class DownSync {
     const { tree } = this.#parts.view()
     let count = 0
     for (const id of item.nodes) count += tree.node(id)?.children?.size ?? 0
-    if (names.size * 2 >= count) return true
+    if (names.size >= count * this.#wholeFrom) return true
     for (const name of names) if (isPrivate(name)) return true
     return false
   }

@@ -5,7 +5,7 @@ import { checkDeeds, lookOn, untilAgreed, untilTidy } from './agreement.ts'
 import type { CrashDevice } from './crash-device.ts'
 import type { DiskTree } from './disk-tree.ts'
 import { Histories } from './histories.ts'
-import { examine } from './post-mortem.ts'
+import { examine, type PostMortem } from './post-mortem.ts'
 import { openStage, shareFolder, closeStage, type Stage, type StageOptions } from './stage.ts'
 import { Violation } from './violation.ts'
 
@@ -21,7 +21,9 @@ export interface CrashOptions extends StageOptions {
 export interface CrashSummary {
   readonly kills: number
   readonly deeds: number
+  readonly restored: number
   readonly entries: number
+  /** Versions whose content is there; and those whose user overwrote it before anybody else had it. */
   readonly read: number
   readonly missing: number
   readonly seconds: number
@@ -29,6 +31,7 @@ export interface CrashSummary {
 
 const lookEveryMs = 150
 const agreeEvery = 6
+const restores = 60
 
 /** One folder on two devices, from its first sync on, while daemons are killed. Throws `Violation`. */
 export async function crash(options: CrashOptions): Promise<CrashSummary> {
@@ -51,6 +54,8 @@ class Crashing {
   readonly #stage: Stage
   readonly #options: CrashOptions
   readonly #histories = new Histories()
+  /** All that ever were. */
+  readonly #paths = new Set<string>()
   #before: DiskTree = new Map()
   #kills = 0
 
@@ -69,10 +74,11 @@ class Crashing {
       for (let round = 0; round < rounds; round++) await this.#mixedRound()
       await this.#agree()
     }
-    const { read, missing } = await this.#readAll()
-    const entries = await this.#examine()
+    const deeds = this.#stage.ledger.size
+    const restored = await this.#histories.restoreSome(this.#stage, [...this.#paths], restores)
+    const found = await this.#examine()
     const seconds = Math.round((performance.now() - began) / 1000)
-    return { kills: this.#kills, deeds: this.#stage.ledger.size, entries, read, missing, seconds }
+    return { kills: this.#kills, deeds, restored, ...found, seconds }
   }
 
   /** Some hundred files that nobody has yet. */
@@ -121,6 +127,7 @@ class Crashing {
   async #killAndRestart(withinMs: number, ...more: readonly string[]): Promise<void> {
     const { chance, devices, tell } = this.#stage
     await this.#work(chance.below(withinMs))
+    await this.#askSome()
     const victims = chance.pick([[devices[0]], [devices[1]], [devices[0], devices[1]]])
     for (const victim of victims) {
       if (victim.death !== undefined) throw new Violation(victim.death)
@@ -130,6 +137,18 @@ class Crashing {
     }
     if (chance.percent(40)) await this.#work(chance.below(600))
     for (const victim of victims) victim.start(...more)
+  }
+
+  /** What a device tells of versions just before it dies, or another one does. */
+  async #askSome(): Promise<void> {
+    const { chance, devices, deeds } = this.#stage
+    const device = chance.pick(devices)
+    const paths = [...deeds.paths()]
+    if (!device.isUp || paths.length === 0) return
+    await this.#histories.ask(
+      device,
+      Array.from({ length: 4 }, () => chance.pick(paths)),
+    )
   }
 
   /** Users work and the trees are looked at for so long. */
@@ -164,39 +183,28 @@ class Crashing {
   }
 
   async #agree(): Promise<void> {
-    const { stage, histories, before } = {
-      stage: this.#stage,
-      histories: this.#histories,
-      before: this.#before,
-    }
-    const { devices, deeds, ledger, tell } = stage
+    const stage = this.#stage
+    const { devices, deeds, ledger, chance, tell } = stage
     await this.#untilUp()
     const began = performance.now()
     const now = await untilAgreed(stage)
     tell(`agreed on ${now.size} after ${Math.round(performance.now() - began)} ms, ${this.#kills} kills`)
-    checkDeeds(stage, before, now)
+    checkDeeds(stage, this.#before, now)
     for (const [path, { kind, content }] of now) {
       if (kind !== 'file') continue
-      histories.note([path])
+      this.#paths.add(path)
       for (const { name } of devices) ledger.shown(content, name)
-      if (before.get(path)?.content !== content && !path.startsWith('first/')) {
-        await histories.agreed(stage.chance.pick(devices), path, content)
-      }
     }
-    histories.note(deeds.paths())
-    await histories.ask(stage.chance.pick(devices), deeds.paths())
+    const touched = deeds.paths()
+    for (const path of touched) this.#paths.add(path)
+    await this.#histories.ask(chance.pick(devices), touched)
     await untilTidy(stage)
     deeds.clear()
     this.#before = new Map(now)
   }
 
-  async #readAll(): Promise<{ read: number; missing: number }> {
-    const shown = [...this.#before.values()].map(({ content }) => content)
-    return this.#histories.readAll(this.#stage, shown)
-  }
-
-  async #examine(): Promise<number> {
-    const { devices, tell } = this.#stage
+  async #examine(): Promise<PostMortem> {
+    const { devices, tell, ledger, base } = this.#stage
     for (const device of devices) {
       const audits = await device.client.call('audit', {})
       for (const { findings } of audits) {
@@ -209,7 +217,7 @@ class Crashing {
       const code = await device.stop()
       if (code !== 0) throw new Violation(`${device.name} ended with ${code}`)
     }
-    return examine(devices, this.#histories.versions.keys())
+    return examine(devices, { versions: this.#histories.versions, ledger, base })
   }
 }
 

@@ -4,7 +4,7 @@ import { hashOf } from './ledger.ts'
 
 export interface Standing {
   readonly kind: 'file' | 'directory' | 'symlink'
-  /** SHA-256 of a file, target of a symlink. */
+  /** The hash of a file, the target of a symlink. */
   readonly content: string
   readonly size: number
   readonly exec: boolean

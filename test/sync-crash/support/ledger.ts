@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto'
+import { nodeContentSuite } from '../../../src/sync/content/content-suite.ts'
+import { toHex } from '../../../src/sync/ids.ts'
 
 /** A content that a user's file had at some moment, whole. */
 interface Content {
@@ -60,6 +61,7 @@ export class Ledger {
   }
 }
 
+/** As the log names contents, so that versions can be compared with what users wrote. */
 export function hashOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
+  return toHex(nodeContentSuite.hash(bytes))
 }

@@ -167,8 +167,8 @@ export class User {
   #wroteInPlace(done: { path: string; ino: number; before: string | undefined; hash: string }): void {
     const { ledger, device } = this.#parts
     ledger.destroyed(done.before, device)
-    if (lstatSync(this.#at(done.path), { throwIfNoEntry: false })?.ino !== done.ino)
-      ledger.doubtful(done.hash)
+    const found = lstatSync(this.#at(done.path), { throwIfNoEntry: false })
+    if (found?.ino !== done.ino) ledger.doubtful(done.hash)
   }
 
   #rename(from: string, to: string): void {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Role } from '../../../src/sync/format/membership.ts'
 import { WaitTimeout } from '../../support/deadline.ts'
 import { Device, eventually, type DeviceOptions } from './device.ts'
-import { snapshot, type TreeSnapshot } from './tree-snapshot.ts'
+import { isSameLine, isSameTree, snapshot, type TreeSnapshot } from './tree-snapshot.ts'
 
 export const folderName = 'Shared'
 
@@ -62,7 +62,7 @@ export class Pair {
   /** Both disks show the same (and `isAlso` what a test waits for), and both devices say that they are done. */
   async converge(
     isAlso: (tree: TreeSnapshot) => boolean = () => true,
-    timeoutMs: number = 60_000,
+    timeoutMs: number = 30_000,
   ): Promise<TreeSnapshot> {
     try {
       return await eventually(
@@ -70,7 +70,7 @@ export class Pair {
         async () => {
           if (!(await this.#areIdle())) return undefined
           const tree = snapshot(this.annRoot)
-          if (!isSame(tree, snapshot(this.bobRoot)) || !isAlso(tree)) return undefined
+          if (!isSameTree(tree, snapshot(this.bobRoot)) || !isAlso(tree)) return undefined
           return (await this.#areIdle()) ? tree : undefined
         },
         { timeoutMs, everyMs: 100 },
@@ -110,7 +110,7 @@ export class Pair {
   async #report(): Promise<string> {
     const [ann, bob] = [snapshot(this.annRoot), snapshot(this.bobRoot)]
     const paths = [...new Set([...Object.keys(ann), ...Object.keys(bob)])]
-    const lines = paths.filter((path) => ann[path] !== bob[path]).slice(0, 20)
+    const lines = paths.filter((path) => !isSameLine(ann[path], bob[path])).slice(0, 20)
     const states = await Promise.all(
       [this.ann, this.bob].map((device) =>
         device.folder(folderName).catch((error: unknown) => String(error)),
@@ -127,8 +127,4 @@ export class Pair {
 
 export function newPlace(): string {
   return mkdtempSync(join(tmpdir(), 'harp-e2e-'))
-}
-
-function isSame(left: TreeSnapshot, right: TreeSnapshot): boolean {
-  return JSON.stringify(left) === JSON.stringify(right)
 }

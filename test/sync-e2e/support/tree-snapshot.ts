@@ -23,6 +23,23 @@ export function snapshot(root: string): TreeSnapshot {
   return Object.fromEntries(lines)
 }
 
+/** The same, with times that are at most a microsecond apart. */
+export function isSameTree(left: TreeSnapshot, right: TreeSnapshot): boolean {
+  const paths = Object.keys(left)
+  return (
+    paths.length === Object.keys(right).length && paths.every((path) => isSameLine(left[path], right[path]))
+  )
+}
+
+export function isSameLine(left: string | undefined, right: string | undefined): boolean {
+  if (left === right) return true
+  if (left === undefined || right === undefined) return false
+  const pattern = /^(file .*) (\d+(?:\.\d+)?)$/
+  const [, one, oneTime] = pattern.exec(left) ?? []
+  const [, other, otherTime] = pattern.exec(right) ?? []
+  return one !== undefined && one === other && Math.abs(Number(oneTime) - Number(otherTime)) < 0.0015
+}
+
 function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory)
@@ -38,7 +55,7 @@ function describe(path: string): string | undefined {
     if (stat.isDirectory()) return 'directory'
     if (stat.isSymbolicLink()) return `symlink to ${readlinkSync(path)}`
     const hash = createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 16)
-    // Time to the microsecond is what is promised.
+    // Node sets times as a number of seconds, good to a quarter of a microsecond.
     const time = Math.round(stat.mtimeMs * 1000) / 1000
     return `file ${stat.size} ${hash} ${(stat.mode & 0o100) === 0 ? '-' : 'x'} ${time}`
   } catch {

@@ -30,8 +30,11 @@ export class DownWorld {
   /** Versions that are kept as files. */
   readonly kept = new Set<string>()
 
-  constructor(tree: OrderedTree, options: ModelOptions = {}) {
+  readonly wholeFrom: number
+
+  constructor(tree: OrderedTree, options: ModelOptions = {}, wholeFrom: number = 1 / 2) {
     this.tree = tree
+    this.wholeFrom = wholeFrom
     this.fs = new ModelFileSystem(options)
     for (const path of ['', '/.harp', '/.harp/tmp', '/.harp/kept']) this.fs.makeDirectory(root + path)
     const { isCaseSensitive = true, forms = 'exact' } = options
@@ -252,7 +255,7 @@ export class DownWorld {
   }
 
   #start(): DownSync {
-    return new DownSync({
+    const parts: DownParts = {
       root,
       view: () => this.tree.view as unknown as TreeView<LogEntry>,
       items: this.items,
@@ -262,7 +265,8 @@ export class DownWorld {
       names: this.names,
       keep: this.keep,
       isIgnored: (path, isDirectory) => this.isIgnored(path, isDirectory),
-    })
+    }
+    return new DownSync(parts, this.wholeFrom)
   }
 
   #chunks(): ChunkStore {

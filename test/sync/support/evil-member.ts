@@ -16,7 +16,7 @@ import { rootNode, toHex, type DeviceId, type FolderId, type NodeId } from '../.
 import { decodeInvitation } from '../../../src/sync/link/invitation.ts'
 import { join } from '../../../src/sync/link/join.ts'
 import { LinkHub } from '../../../src/sync/link/link-hub.ts'
-import type { FrameStream, Link } from '../../../src/sync/link/link.ts'
+import type { FrameHandler, FrameStream, Link } from '../../../src/sync/link/link.ts'
 import { decodeChunkMessage, encodeChunkMessage } from '../../../src/sync/transfer/chunk-message-codec.ts'
 import type { ChunkMessage } from '../../../src/sync/transfer/chunk-message.ts'
 import { eventually } from '../../support/deadline.ts'
@@ -32,6 +32,12 @@ export type Answer = (
   send: (message: ChunkMessage, payload?: Uint8Array) => void,
   stream: FrameStream,
 ) => void
+
+export const silentHandler = {
+  onFrame: () => undefined,
+  onDrain: () => undefined,
+  onClose: () => undefined,
+} as const satisfies FrameHandler
 
 export interface EvilFile {
   readonly bytes: Uint8Array
@@ -146,6 +152,19 @@ export class EvilMember {
   /** Takes in what others wrote, up to now. */
   async sees(path: readonly string[]): Promise<void> {
     await eventually('an entry', () => this.eyes.replica.view.at(path), { timeoutMs: 10_000 })
+  }
+
+  /** Ids of chunks of a file that it sees, over and over until there are so many. */
+  idsOf(name: string, count: number): Uint8Array {
+    const shown = this.eyes.replica.view.at([name])
+    if (shown === undefined || shown.kind === 'directory') throw new Error(`${name} is no file`)
+    const list = this.eyes.replica.log.record(shown.current.entry).chunkList!
+    const ids = new Uint8Array(count * 32)
+    for (let at = 0; at < count; at++) {
+      const from = (at * 32) % list.length
+      ids.set(list.subarray(from, from + 32), at * 32)
+    }
+    return ids
   }
 
   node(): NodeId {

@@ -1,0 +1,37 @@
+import type { LogStore } from '../store/log-store.ts'
+import { auditFolder, type AuditReport } from './audit.ts'
+import type { ContentSide } from './content-side.ts'
+import { Restoring } from './restoring.ts'
+
+/** What commands ask of the side that reads and writes the user's files. */
+
+export function restoringOf(content: ContentSide): Restoring {
+  const { root, replica, pool, chunks, fs, fetcher, clock, announce } = content.parts
+  return new Restoring({
+    root,
+    replica,
+    pool,
+    chunks,
+    fs,
+    fetcher,
+    keys: content.keys,
+    versions: content.versions,
+    now: () => clock.wall(),
+    announce: () => {
+      announce()
+      content.logChanged()
+    },
+  })
+}
+
+/** After what is marked has been scanned, so that local edits are not taken for damage. */
+export async function auditOf(content: ContentSide, store: LogStore, repair: boolean): Promise<AuditReport> {
+  await content.scanNow('everything')
+  const { root, replica, items, chunks, pool, chunker } = content.parts
+  const parts = { root, replica, items, chunks, pool, chunker, store, keys: content.keys, lock: content.lock }
+  const actions = {
+    refetch: (item: number) => content.refetch(item),
+    rescan: (directory: number) => content.scanSoon([directory]),
+  }
+  return auditFolder({ ...parts, ...actions }, repair)
+}

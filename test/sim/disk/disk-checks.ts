@@ -1,0 +1,156 @@
+import { versionsOf } from '../../../src/sync/tree/versions.ts'
+import type { LogEntry } from '../../../src/sync/log/log-entry.ts'
+import { demand } from '../violation.ts'
+import { root, type DiskDevice } from './disk-device.ts'
+import type { DiskWorld } from './disk-run.ts'
+import { historyOf } from '../../../src/sync/folder/file-history.ts'
+
+/** What must hold of devices that have nothing more to do. */
+export async function checkDisks(world: DiskWorld): Promise<void> {
+  const { devices } = world
+  const [first] = devices as [DiskDevice, ...DiskDevice[]]
+  const all = devices.map((device) => onDisk(device))
+  for (const [index, device] of devices.entries()) {
+    const shown = inView(device)
+    demand(all[index]?.join('\n') === shown.join('\n'), 'I1', () => `${device.name}: disk and log differ: ${difference(all[index] ?? [], shown)}`)
+    demand(all[index]?.join('\n') === all[0]?.join('\n'), 'I1', () => `${device.name} differs from ${first.name}: ${difference(all[index] ?? [], all[0] ?? [])}`)
+    const digests = JSON.stringify(device.folder?.replica.digest())
+    demand(digests === JSON.stringify(first.folder?.replica.digest()), 'I1', () => `${device.name} has another log`)
+    const left = device.disk.model.list(`${root}/.harp/tmp`).map(({ name }) => name)
+    demand(left.length === 0, 'I8', () => `${device.name}: left in .harp/tmp: ${left.join(' ')}`)
+    const { problems } = device.folder as NonNullable<typeof device.folder>
+    demand(problems.length === 0, 'problems', () => `${device.name}: ${JSON.stringify(problems)}`)
+    checkNames(device, all[index] ?? [])
+  }
+  checkAuthors(world)
+  checkForks(world)
+  await checkAudits(world)
+  await checkVersions(world)
+}
+
+function checkNames(device: DiskDevice, lines: readonly string[]): void {
+  for (const line of lines) {
+    const path = line.split(' ')[0] ?? ''
+    for (const step of path.split('/')) {
+      const isGiven = /^(?:[a-f]|between)(?:\.swp)*(?:~\d+)?$/.test(step)
+      demand(step === '' || isGiven, 'I4', () => `${device.name}: who named ${path}?`)
+    }
+  }
+}
+
+/** Everything in the log is what a user of its author did. */
+function checkAuthors({ devices }: DiskWorld): void {
+  const [{ folder }] = devices as [DiskDevice]
+  const replica = folder?.replica
+  if (replica === undefined) return
+  for (const { operation, deviceId } of replica.order) {
+    const author = devices.find(({ id }) => id === deviceId)
+    if (author === undefined || operation === undefined) continue
+    if (operation.type === 'put') {
+      const { hash } = operation.content
+      demand(author.oracle.contents.has(hash), 'invented', () => `${author.name} put ${hash.slice(0, 12)} as ${operation.name}, which none of its users wrote`)
+    } else if (operation.type === 'symlink') {
+      demand(author.oracle.contents.has(`-> ${operation.target}`), 'invented', () => `${author.name} linked ${operation.name}`)
+    } else if (operation.type === 'trash') {
+      const name = replica.tree.node(operation.node)?.name ?? ''
+      const plain = name.replace(/~\d+$/, '')
+      const isMeant = author.oracle.removed.has(name) || author.oracle.removed.has(plain) || [...author.oracle.removed].some((one) => one.replace(/~\d+$/, '') === plain)
+      demand(isMeant, 'invented', () => `${author.name} trashed ${name}, which none of its users removed`)
+    }
+  }
+}
+
+function checkForks({ devices }: DiskWorld): void {
+  for (const { folder, name } of devices) {
+    const branches = new Map<string, number>()
+    for (const { deviceId } of folder?.replica.log.branchHeads() ?? []) {
+      branches.set(deviceId, (branches.get(deviceId) ?? 0) + 1)
+    }
+    for (const [device, count] of branches) {
+      demand(count === 1, 'I8', () => `${name}: ${count} chains of ${devices.find(({ id }) => id === device)?.name}`)
+    }
+  }
+}
+
+async function checkAudits({ devices, time }: DiskWorld): Promise<void> {
+  for (const device of devices) {
+    let result: unknown
+    device.inProcess((folder) => {
+      void folder.audit(false).then((report) => (result = report), (error: unknown) => (result = error))
+    })
+    await time.run(60_000, () => result !== undefined)
+    const findings = (result as { findings?: readonly unknown[] } | undefined)?.findings
+    demand(findings?.length === 0, 'audit', () => `${device.name}: ${JSON.stringify(result)} ${String(result)}`)
+  }
+}
+
+/** I3: with `keep all` every version can be brought back. */
+async function checkVersions(world: DiskWorld): Promise<void> {
+  const { devices, time, chance } = world
+  const reader = chance.pick(devices)
+  const replica = reader.folder?.replica
+  if (replica === undefined) return
+  let number = 0
+  for (const { path, shown } of [...replica.view.walk()]) {
+    if (shown.kind === 'directory') continue
+    for (const { version, operation } of historyOf(replica, path)?.versions ?? []) {
+      if (operation.type !== 'put') continue
+      const to = `/restored-${++number}`
+      let result: unknown
+      reader.inProcess((folder) => {
+        void folder.restoring().toFile(path, version, to).then(() => (result = 'done'), (error: unknown) => (result = error))
+      })
+      await time.run(700_000, () => result !== undefined)
+      const author = devices.find(({ id }) => id === replica.log.entry(version)?.deviceId)
+      demand(result === 'done' || operation.content.size > 1_048_576, 'I3', () => `${reader.name} cannot read ${path.join('/')} ${version.slice(0, 12)} (${operation.content.size} bytes) of ${author?.name}: ${String(result)}`)
+      if (result !== 'done') {
+        world.count('unreadable large versions')
+        continue
+      }
+      world.count('versions')
+      const content = reader.oracle.contentAt(to)
+      demand(content === operation.content.hash, 'I3', () => `${path.join('/')} ${version.slice(0, 12)} was restored wrong`)
+    }
+  }
+}
+
+function onDisk({ disk, oracle }: DiskDevice): string[] {
+  const { model } = disk
+  const lines: string[] = []
+  const walk = (directory: string, start: string): void => {
+    for (const { name } of model.list(directory)) {
+      if (start === '' && name === '.harp') continue
+      const path = `${directory}/${name}`
+      const stat = model.stat(path)
+      if (stat === undefined) continue
+      if (stat.kind === 'directory') {
+        lines.push(`${start}${name}/`)
+        walk(path, `${start}${name}/`)
+      } else if (stat.kind === 'symlink') lines.push(`${start}${name} ${oracle.contentAt(path)}`)
+      else lines.push(`${start}${name} ${oracle.contentAt(path)} ${stat.exec ? 'x' : '-'} ${Math.floor(stat.mtimeMs)}`)
+    }
+  }
+  walk(root, '')
+  return lines.sort()
+}
+
+function inView({ folder }: DiskDevice): string[] {
+  const lines: string[] = []
+  for (const { path, shown } of folder?.replica.view.walk() ?? []) {
+    const name = path.join('/')
+    if (shown.kind === 'directory') lines.push(`${name}/`)
+    else {
+      const { operation } = shown.current
+      if (operation.type === 'symlink') lines.push(`${name} -> ${operation.target}`)
+      else lines.push(`${name} ${operation.content.hash} ${shown.exec ? 'x' : '-'} ${shown.mtime === undefined ? '?' : shown.mtime.seconds * 1000 + Math.floor(shown.mtime.nanos / 1e6)}`)
+    }
+  }
+  return lines.sort()
+}
+
+function difference(left: readonly string[], right: readonly string[]): string {
+  const only = left.filter((line) => !right.includes(line))
+  const missing = right.filter((line) => !left.includes(line))
+  return `only there ${JSON.stringify(only.slice(0, 6))}, missing ${JSON.stringify(missing.slice(0, 6))}`
+}
+void versionsOf<LogEntry>

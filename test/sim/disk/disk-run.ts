@@ -1,0 +1,280 @@
+import type { CryptoSuite } from '../../../src/sync/crypto/suite.ts'
+import { Chance } from '../chance.ts'
+import { demand, Violation } from '../violation.ts'
+import { checkDisks } from './disk-checks.ts'
+import { DiskDevice, root } from './disk-device.ts'
+import { DiskUser } from './disk-user.ts'
+import { Killed } from './life.ts'
+import { SimLine } from './sim-link.ts'
+import { SimTime } from './sim-time.ts'
+
+export interface DiskRunOptions {
+  readonly seed: number
+  readonly suite: CryptoSuite
+  readonly devices?: number | undefined
+  /** What may happen besides edits. */
+  readonly faults: Faults
+}
+
+export interface Faults {
+  readonly kills: boolean
+  readonly power: boolean
+  readonly cuts: boolean
+  readonly races: boolean
+}
+
+export interface DiskRunResult {
+  readonly violation: Violation | undefined
+  readonly trace: readonly string[]
+  readonly counts: Record<string, number>
+}
+
+const restMs = 1_200_000
+
+/** One world from one number. */
+export async function runDisks(options: DiskRunOptions): Promise<DiskRunResult> {
+  const world = new DiskWorld(options)
+  let violation: Violation | undefined
+  world.time.install(() => world.chance.below(1_000_000) / 1_000_000)
+  try {
+    await world.run()
+  } catch (error) {
+    violation = error instanceof Violation ? error : new Violation('error', String((error as Error).stack))
+  } finally {
+    world.time.uninstall()
+    world.end()
+  }
+  return { violation, trace: world.trace, counts: world.counts }
+}
+
+export class DiskWorld {
+  readonly time = new SimTime()
+  readonly chance: Chance
+  readonly devices: DiskDevice[] = []
+  readonly users: DiskUser[] = []
+  readonly trace: string[] = []
+  readonly counts: Record<string, number> = {}
+  readonly #options: DiskRunOptions
+  readonly #lines = new Map<string, SimLine>()
+  /** Pairs that cannot reach each other. */
+  readonly #apart = new Set<string>()
+  #isAtRest = false
+
+  constructor(options: DiskRunOptions) {
+    this.#options = options
+    const { seed, suite } = options
+    this.chance = new Chance(seed, 77)
+    const count = options.devices ?? this.chance.pick([2, 2, 2, 3, 3, 4, 5])
+    for (let index = 0; index < count; index++) {
+      const device = new DiskDevice({
+        name: `d${index}`,
+        suite,
+        time: this.time,
+        chance: new Chance(seed, index, 1),
+        keep: 'all',
+        tickMs: this.chance.pick([1, 1, 4, 10]),
+      })
+      device.onDeath = () => this.#unlink(device)
+      this.devices.push(device)
+      this.users.push(new DiskUser(device, root, new Chance(seed, index, 2), (line) => this.say(line)))
+    }
+  }
+
+  say(line: string): void {
+    this.trace.push(`${(this.time.monotonic() / 1000).toFixed(3)} ${line}`)
+  }
+
+  count(what: string): void {
+    this.counts[what] = (this.counts[what] ?? 0) + 1
+  }
+
+  async run(): Promise<void> {
+    const { devices, chance, time } = this
+    const [founder, ...others] = devices as [DiskDevice, ...DiskDevice[]]
+    if (chance.percent(50)) this.#edits(0, chance.below(12))
+    const id = founder.found()
+    for (const device of others) {
+      if (chance.percent(30)) this.#edits(devices.indexOf(device), chance.below(6))
+      founder.inProcess((folder) => {
+        folder.replica.grant(device.keys.record, 'write', founder.clock.wall())
+        folder.announce()
+      })
+      device.join(id, founder.id, 'write')
+    }
+    const steps = 20 + chance.below(80)
+    for (let step = 0; step < steps; step++) {
+      this.#connect()
+      this.#step()
+      const pauseMs = chance.pick([1, 10, 60, 400, 400, 1_500, 5_000])
+      await time.run(pauseMs + chance.below(pauseMs))
+      this.#watchOver()
+    }
+    await this.#rest()
+    await checkDisks(this)
+  }
+
+  end(): void {
+    for (const device of this.devices) device.kill()
+  }
+
+  #edits(index: number, count: number): void {
+    for (let edit = 0; edit < count; edit++) this.users[index]?.act(this.time.monotonic())
+  }
+
+  #step(): void {
+    const { chance, devices } = this
+    const { kills, power, cuts, races } = this.#options.faults
+    const index = chance.below(devices.length)
+    const device = devices[index] as DiskDevice
+    const what = chance.weighted({
+      user: 60,
+      kill: kills ? 4 : 0,
+      killAt: kills ? 6 : 0,
+      power: power ? 4 : 0,
+      restart: kills ? 2 : 0,
+      cut: cuts ? 4 : 0,
+      apart: cuts ? 4 : 0,
+      mend: cuts ? 5 : 0,
+      race: races ? 8 : 0,
+    })
+    if (what === 'user') this.#edits(index, 1 + chance.below(4))
+    else if (what === 'kill') {
+      this.#die(device, 'killed')
+    } else if (what === 'killAt') {
+      const at = chance.below(chance.pick([10, 100, 1_000]))
+      this.#atCall(device, at, () => {
+        this.#die(device, `killed at call ${at}`)
+        throw new Killed('killed')
+      })
+    } else if (what === 'race') {
+      this.#atCall(device, chance.below(chance.pick([10, 100, 1_000])), (call, path) => {
+        this.say(`${device.name}: meanwhile, before ${call} ${path}`)
+        this.#edits(index, 1)
+      })
+    } else if (what === 'power') {
+      if (device.isUp) this.#die(device, 'loses power', true)
+    } else if (what === 'restart') {
+      if (!device.isUp) return
+      this.say(`${device.name} restarts`)
+      void device.stop().then(() => this.#startLater(device))
+    } else if (what === 'mend') {
+      this.#apart.clear()
+    } else {
+      const other = chance.below(devices.length)
+      if (other === index) return
+      const key = keyOf(index, other)
+      this.say(`cut ${key}`)
+      this.#lines.get(key)?.cut()
+      if (what === 'apart') this.#apart.add(key)
+    }
+  }
+
+  #atCall(device: DiskDevice, calls: number, act: (call: string, path: string) => void): void {
+    if (!device.isUp) return
+    let left = calls
+    const { life } = device
+    life.onCall = (call, path) => {
+      if (left-- > 0) return
+      life.onCall = undefined
+      act(call, path)
+    }
+  }
+
+  #die(device: DiskDevice, how: string, isPower = false): void {
+    if (device.life.isDead && !isPower) return
+    this.count(isPower ? 'power' : 'kills')
+    this.say(`${device.name} ${how}`)
+    if (isPower) device.losePower(this.chance.below(1e9))
+    else device.kill()
+    this.#startLater(device)
+  }
+
+  #startLater(device: DiskDevice): void {
+    this.time.after(200 + this.chance.below(6_000), () => {
+      if (!device.life.isDead || device.folder !== undefined) return
+      this.say(`${device.name} starts`)
+      try {
+        device.start()
+      } catch (error) {
+        if (!(error instanceof Killed)) throw error
+      }
+    })
+  }
+
+  #unlink(device: DiskDevice): void {
+    for (const line of this.#lines.values()) {
+      if (line.ends.some((end) => end.device === device)) line.cut('process gone')
+    }
+  }
+
+  /** Who can reach each other are linked. */
+  #connect(): void {
+    const { devices, chance } = this
+    for (let one = 0; one < devices.length; one++) {
+      for (let two = one + 1; two < devices.length; two++) {
+        const key = keyOf(one, two)
+        if (this.#apart.has(key) || this.#lines.get(key)?.isCut === false) continue
+        const pair = [devices[one], devices[two]] as [DiskDevice, DiskDevice]
+        if (!pair[0].isUp || !pair[1].isUp) continue
+        const isFriend = pair[0].folder?.peers.members().includes(pair[1].id)
+        const isFriendToo = pair[1].folder?.peers.members().includes(pair[0].id)
+        if (isFriend !== true && isFriendToo !== true) continue
+        const latency = chance.pick([1, 5, 40, 200])
+        const quality = {
+          delayMs: () => latency + chance.below(latency),
+          bytesPerSecond: chance.pick([1e8, 1e7, 1e6]),
+        }
+        this.#lines.set(key, new SimLine(this.time, chance.percent(50) ? pair : [pair[1], pair[0]], quality))
+      }
+    }
+  }
+
+  #watchOver(): void {
+    for (const device of this.devices) {
+      const { violation } = device.oracle
+      if (violation !== undefined) throw violation
+      const { folder } = device
+      if (folder?.hasFault === true && device.isUp) {
+        throw new Violation('fault', `${device.name}: ${JSON.stringify(folder.problems)}`)
+      }
+    }
+  }
+
+  async #rest(): Promise<void> {
+    const { time, devices } = this
+    this.say('rest')
+    this.#isAtRest = true
+    this.#apart.clear()
+    for (const [index, user] of this.users.entries()) if (user.later !== undefined) {
+      user.act(Number.POSITIVE_INFINITY)
+      void index
+    }
+    for (const { life } of devices) life.onCall = undefined
+    const end = time.monotonic() + restMs
+    let quiet = 0
+    while (time.monotonic() < end && quiet < 15) {
+      for (const device of devices) {
+        if (device.life.isDead && device.folder === undefined) this.#startLater(device)
+        const code = device.folder?.problems[0]?.code
+        if (code === 'FOLDER_MASS_DELETION') device.inProcess((folder) => folder.resume(true))
+      }
+      this.#connect()
+      await time.run(1_000)
+      this.#watchOver()
+      quiet = devices.every((device) => device.isUp && device.folder?.state === 'idle') ? quiet + 1 : 0
+    }
+    demand(quiet > 0, 'I14', () =>
+      devices
+        .map((device) => {
+          const { folder } = device
+          const peers = folder?.peers.isIdle === true ? 'idle' : 'not idle'
+          return `${device.name} is ${folder?.state ?? 'down'}, content ${folder?.content?.state}, peers ${peers}, downloads ${folder?.content?.downloads.files}: ${JSON.stringify(folder?.problems)}`
+        })
+        .join('; '),
+    )
+  }
+}
+
+function keyOf(one: number, two: number): string {
+  return one < two ? `d${one}-d${two}` : `d${two}-d${one}`
+}
