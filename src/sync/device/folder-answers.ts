@@ -69,7 +69,7 @@ export class FolderAnswers {
       time: new Date(version.timeMs).toISOString(),
       size: version.size,
       concurrent: version.concurrent,
-      current: version.current && !history.isDeleted,
+      current: version.current,
       final: version.final,
       deleted: history.isDeleted,
     }))
@@ -111,7 +111,7 @@ export class FolderAnswers {
       id: this.deviceText(device),
       name: this.nameOf(device),
       connected: link !== undefined,
-      address: link?.address ?? known ?? null,
+      address: link?.address ?? null,
       path: link === undefined ? null : 'direct',
     }
   }

@@ -21,6 +21,7 @@ import type { WorkPool } from '../work/job.ts'
 import { DiskLock } from './disk-lock.ts'
 import { namesOf, prepareRoot } from './folder-root.ts'
 import { Downloads } from './downloads.ts'
+import { plannedPaths, scannedPaths } from './looked-paths.ts'
 import { Placing } from './placing.ts'
 import { Problems } from './problems.ts'
 import { relearnPlaces } from './relearn-places.ts'
@@ -163,6 +164,7 @@ export class ContentSide {
       ...parts,
       versions: this.versions,
       lock,
+      takeLeft: () => this.downloads.takeLeft(),
       isOver: () => this.state !== 'idle' || this.#stopping.signal.aborted,
     })
     this.#watcher = new FolderWatcher({
@@ -343,10 +345,10 @@ export class ContentSide {
     }
     if (what === 'everything') {
       this.#acceptsDeletions = false
-      this.#forgetIntents()
+      if (report.isComplete) this.#forgetIntents()
       this.#nextRescan = clock.monotonic() + rescanMs * (0.75 + Math.random() / 2)
     }
-    this.#problems.replace('scan', report.problems, what)
+    this.#problems.replace('scan', report.problems, scannedPaths(this.parts.items, what))
     if (report.blocked !== undefined) this.#block(report.blocked)
     for (const item of report.damaged) this.refetch(item)
     if (report.again.size > 0) {
@@ -382,7 +384,7 @@ export class ContentSide {
     items.commit()
     for (const wanted of report.wanted) this.downloads.offer(wanted)
     this.#isPlanned = report.done
-    this.#problems.replace('plan', report.problems, what)
+    this.#problems.replace('plan', report.problems, plannedPaths(replica, what))
     if (report.appeared.length > 0) this.#watcher.sync(report.appeared)
     if (report.dirty.size > 0) {
       for (const directory of report.dirty) this.#again.add(directory)

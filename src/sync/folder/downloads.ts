@@ -53,6 +53,7 @@ export class Downloads {
   #failed = 0
   #bytes = 0
   #presentBytes = 0
+  #mayHaveLeft = true
   #isStopped = false
 
   constructor(parts: DownloadParts) {
@@ -83,6 +84,13 @@ export class Downloads {
     return this.#failed
   }
 
+  /** Since it was asked last: a temporary file may be there that nobody goes on with. */
+  takeLeft(): boolean {
+    const mayHave = this.#mayHaveLeft
+    this.#mayHaveLeft = false
+    return mayHave
+  }
+
   offer(wanted: WantedContent): void {
     if (this.#isStopped) return
     const key = placeKey(wanted)
@@ -104,7 +112,10 @@ export class Downloads {
   tick(): void {
     const now = this.#parts.clock.monotonic()
     for (const download of this.#byPlace.values()) {
-      if (download.state === 'failed' && download.retryAt <= now) this.offer(download.wanted)
+      if (download.state !== 'failed' || download.retryAt > now) continue
+      // The log may want something else by now, or want it elsewhere, and nobody has to have this one.
+      if (this.#parts.placing.prepare(download) === undefined) this.#stale(download)
+      else this.offer(download.wanted)
     }
     this.#small.tick(now)
     this.#large.tick(now)
@@ -218,6 +229,7 @@ export class Downloads {
     this.#release(download)
     if (download.state === 'failed') this.#failed--
     download.state = 'dropped'
+    this.#mayHaveLeft ||= download.size > smallFileBytes
     this.#bytes -= download.size
     this.#presentBytes -= download.present
     if (this.#byPlace.size === 0) {

@@ -22,14 +22,18 @@ export class Problems {
     for (const problem of problems) this.add(source, problem)
   }
 
-  /** What a look found; one at everything forgets what was found before. */
+  /** What a look found; of the paths that it looked at, it forgets what was found before. */
   replace(
     source: string,
     problems: readonly FolderProblem[],
-    looked: 'everything' | ReadonlySet<unknown>,
+    looked: 'everything' | ((path: string) => boolean),
   ): void {
     if (looked === 'everything') this.set(source, problems)
-    else for (const problem of problems) this.add(source, problem)
+    else {
+      const known = this.#of(source)
+      for (const [key, { path }] of known) if (looked(path)) known.delete(key)
+      for (const problem of problems) this.add(source, problem)
+    }
   }
 
   /** A path is well again. */

@@ -23,6 +23,8 @@ export interface UpkeepParts {
   readonly clock: Clock
   readonly log: Logger
   readonly keep: KeepPolicy
+  /** Whether temporary files may be there that nobody goes on with; asked when nothing is being fetched. */
+  readonly takeLeft: () => boolean
   /** The folder has something else to do, or ends. */
   readonly isOver: () => boolean
 }
@@ -36,7 +38,6 @@ export class Upkeep {
   readonly #settling: Settling
   readonly #retention: Retention
   #nextRetention: number
-  #isTidied = false
   #isRunning = false
 
   constructor(parts: UpkeepParts) {
@@ -57,9 +58,8 @@ export class Upkeep {
   }
 
   async #work(): Promise<void> {
-    const { clock, keep, log, fs, root, isOver } = this.#parts
-    if (!this.#isTidied) removeTemporaries(fs, root)
-    this.#isTidied = true
+    const { clock, keep, log, fs, root, isOver, takeLeft } = this.#parts
+    if (takeLeft()) removeTemporaries(fs, root)
     await this.#settling.tick()
     if (keep === 'all' || clock.monotonic() < this.#nextRetention || isOver()) return
     this.#nextRetention = clock.monotonic() + retentionMs

@@ -68,7 +68,12 @@ export function planEdit(replica: Replica, item: Item, found: FoundContent): Con
     return planAt(view.tree.node(current.node), heads.sort(compareIds))
   }
   const nodes = knownNodes(view, item)
-  const seen = versionsOf(view.tree.rows, nodes).find(({ entry }) => entry.hash === item.version)
+  const versions = versionsOf(view.tree.rows, nodes)
+  const seen = versions.find(({ entry }) => entry.hash === item.version)
+  // The log knows it, and the item lags behind after a crash: written once more it would win over what came after it.
+  const later =
+    seen && versions.findLast((one) => one.position > seen.position && isContent(one.operation, found))
+  if (later !== undefined) return { type: 'adopt', nodes: item.nodes, version: later.entry.hash }
   const node = seen === undefined ? nodes[0] : view.tree.node(seen.node)
   return planAt(node, seen === undefined ? [] : [seen.entry.hash])
 }

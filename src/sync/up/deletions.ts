@@ -85,7 +85,21 @@ export class Deletions {
     this.#stash()
     for (const [index, item] of gone.entries()) {
       if (trashings[index]?.isWhole !== true) findings.stale(item.nodes)
+      this.#noteShown(item)
       removeItem(this.#run, item)
+    }
+  }
+
+  /** What others had moved out of it is in the log all the same, and is to be put where they have it. */
+  #noteShown(directory: Item): void {
+    const { items, replica } = this.#run.parts
+    if (directory.kind !== 'directory') return
+    const waiting = [directory.id]
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      for (const { id, kind, nodes } of items.children(next)) {
+        if (kind === 'directory') waiting.push(id)
+        if (nodes.some((node) => replica.view.shows(node))) this.#run.findings.stale(nodes)
+      }
     }
   }
 

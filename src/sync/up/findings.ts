@@ -17,6 +17,7 @@ export class Findings {
   hashed = 0
   hashedBytes = 0
   blocked: Blocked | undefined
+  isComplete = false
   readonly #problems = new Map<string, FolderProblem>()
   readonly #stale = new Set<NodeId>()
 
@@ -26,9 +27,9 @@ export class Findings {
   }
 
   get report(): ScanReport {
-    const { changed, again, blocked, damaged } = this
+    const { changed, again, blocked, damaged, isComplete } = this
     const stale = this.#stale.size > mostStale ? 'everything' : this.#stale
-    return { changed, again, problems: [...this.#problems.values()], blocked, damaged, stale }
+    return { changed, again, problems: [...this.#problems.values()], blocked, damaged, stale, isComplete }
   }
 
   /** `path` is relative to the folder. */

@@ -10,6 +10,15 @@ export function isSameDirectory(print: Fingerprint, stat: FileStat): boolean {
   return print.birthtimeMs === stat.birthtimeMs || (!hasBirth(print) && !hasBirth(stat))
 }
 
+/**
+ * Whether it is one that was elsewhere. What was made a moment ago looks as if the system knew no times of birth, and
+ * the number of what was just removed goes to the next that is made: nothing may have changed in it then.
+ */
+function isMovedDirectory(print: Fingerprint, stat: FileStat): boolean {
+  if (!isSameDirectory(print, stat)) return false
+  return print.birthtimeMs === stat.birthtimeMs || print.mtimeMs === stat.mtimeMs
+}
+
 /** Systems that do not know it say 0, or the time of the last change. */
 function hasBirth({ birthtimeMs, ctimeMs }: Fingerprint): boolean {
   return birthtimeMs > 0 && birthtimeMs !== ctimeMs
@@ -36,7 +45,7 @@ export function movedItem(
   for (const item of parts.items.ofInode(stat.ino)) {
     if (item.parent === stashItem || item.kind !== stat.kind) continue
     const isSame =
-      stat.kind === 'directory' ? isSameDirectory(item.print, stat) : isSameFile(item.print, stat)
+      stat.kind === 'directory' ? isMovedDirectory(item.print, stat) : isSameFile(item.print, stat)
     if (isSame && !isClaimed(item) && isGone(parts, item, to)) return item
   }
   return undefined

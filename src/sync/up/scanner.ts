@@ -147,7 +147,7 @@ export class Scanner {
       }
     }
     for (const { item, entry } of found.changed) {
-      this.#changed(item, entry)
+      this.#changed(item, entry, false)
       await this.#queue.room()
     }
   }
@@ -175,9 +175,15 @@ export class Scanner {
     }
   }
 
-  #changed(item: Item, { stat }: DiskEntry): void {
+  /**
+   * `isMoved`: which explains that its ctime is another one, as its execute bit does. What nothing explains is read, as
+   * programs may write to a file and set its time back.
+   */
+  #changed(item: Item, { stat }: DiskEntry, isMoved: boolean): void {
     const { parent, name, print } = item
+    const isExplained = isMoved || print.ctimeMs === stat.ctimeMs || print.exec !== stat.exec
     const isSameContent =
+      isExplained &&
       item.kind === stat.kind &&
       print.size === stat.size &&
       print.mtimeMs === stat.mtimeMs &&
@@ -216,7 +222,7 @@ export class Scanner {
     for (const { id } of made) this.#waiting.push(id)
     let isLostFound = false
     for (const { item, stat } of moved) {
-      if (item.kind !== 'directory') this.#changed(item, { name: item.name, stat })
+      if (item.kind !== 'directory') this.#changed(item, { name: item.name, stat }, true)
       else if (this.#isFull) this.#waiting.push(item.id)
       else isLostFound = true
     }

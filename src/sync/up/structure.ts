@@ -4,6 +4,7 @@ import type { NodeId } from '../ids.ts'
 import { stashItem, type Item } from '../items/item.ts'
 import { chooseNode, parentIn } from '../tree/spots.ts'
 import { freeHidden, isFree } from './content-plans.ts'
+import { wasMovedOn } from './past-places.ts'
 import { operationsAtOnce, reportReadOnly, type ScanRun } from './scan-run.ts'
 
 /** A place on the disk: in which directory, and what it is called here and in the log. */
@@ -90,16 +91,24 @@ export class Structure {
     }))
   }
 
-  /** None where the log shows it already: then it was this device that moved it, and a crash lost that it did. */
+  /**
+   * None where the log shows it already, or others have moved it on from: then it was this device that moved it, and a
+   * crash lost that it did.
+   */
   #operations({ item, parent, logName }: Move): Operation[] {
-    const { view } = this.#run.parts.replica
+    const { replica, items } = this.#run.parts
+    const { view } = replica
     const directory = this.#run.shown.nodesOf(parent)
     const to = parentIn(view, directory)
     return item.nodes
       .filter((id) => {
         const node = view.tree.node(id)
         const isThere = node?.name === logName && directory.includes(node.parent?.id ?? '')
-        return node !== undefined && !isThere
+        if (node === undefined || isThere) return false
+        const from = { directory: items.get(item.parent)?.nodes ?? [], name: item.logName }
+        if (!wasMovedOn(view.tree.rows, node, from, { directory, name: logName })) return true
+        this.#run.findings.stale(item.nodes)
+        return false
       })
       .map((node) => ({ type: 'move', node, parent: to, name: logName }))
   }

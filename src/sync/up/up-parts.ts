@@ -58,6 +58,8 @@ export interface ScanReport {
   readonly damaged: readonly number[]
   /** Nodes whose items changed and no operation says so: the plan has to look at them. */
   readonly stale: ReadonlySet<NodeId> | 'everything'
+  /** All places were looked at, and nothing stood in the way. */
+  readonly isComplete: boolean
 }
 
 export interface Blocked {

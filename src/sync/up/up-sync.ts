@@ -75,6 +75,7 @@ export class UpSync {
     const directories = what === 'everything' || isFull ? [rootItem] : this.#topDown(what)
     await new Scanner(run, stat.dev, isFull, acceptDeletions).scan(directories)
     if (isFull && !signal.aborted) this.#racy.settle()
+    findings.isComplete = isFull && !signal.aborted && findings.blocked === undefined
     this.#racy.store(parts.items)
     parts.items.commit()
     return findings.report

@@ -208,7 +208,10 @@ export class Uploader {
   #same(item: Item, stat: FileStat, since?: number): void {
     const { parent, name, logName, nodes, version, state } = item
     if (version === undefined) return
-    const changes = attributeChanges(this.#run.parts.replica.view, item, stat)
+    const { view } = this.#run.parts.replica
+    // A newer one may have been kept from its place by what changed here.
+    if (plans.shownFile(view, item)?.current.entry.hash !== version) this.#run.findings.stale(item.nodes)
+    const changes = attributeChanges(view, item, stat)
     if (changes.length > 0 && !this.#run.writer.isAllowed) {
       reportReadOnly(this.#run, parent, name)
       return

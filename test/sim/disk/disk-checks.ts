@@ -43,6 +43,12 @@ function checkAuthors({ devices }: DiskWorld): void {
   const [{ folder }] = devices as [DiskDevice]
   const replica = folder?.replica
   if (replica === undefined) return
+  const names = new Map<string, Set<string>>()
+  for (const { operation } of replica.order) {
+    if (operation === undefined || !('name' in operation)) continue
+    const known = names.get(operation.node) ?? new Set()
+    names.set(operation.node, known.add(plainName(operation.name)))
+  }
   for (const { operation, deviceId } of replica.order) {
     const author = devices.find(({ id }) => id === deviceId)
     if (author === undefined || operation === undefined) continue
@@ -53,11 +59,16 @@ function checkAuthors({ devices }: DiskWorld): void {
       demand(author.oracle.contents.has(`-> ${operation.target}`), 'invented', () => `${author.name} linked ${operation.name}`)
     } else if (operation.type === 'trash') {
       const name = replica.tree.node(operation.node)?.name ?? ''
-      const plain = name.replace(/~\d+$/, '')
-      const isMeant = author.oracle.removed.has(name) || author.oracle.removed.has(plain) || [...author.oracle.removed].some((one) => one.replace(/~\d+$/, '') === plain)
+      const removed = new Set([...author.oracle.removed].map(plainName))
+      const isMeant = [...(names.get(operation.node) ?? [])].some((one) => removed.has(one))
       demand(isMeant, 'invented', () => `${author.name} trashed ${name}, which none of its users removed`)
     }
   }
+}
+
+/** Without the number that a file beside a directory has. */
+function plainName(name: string): string {
+  return name.replace(/~\d+$/, '')
 }
 
 function checkForks({ devices }: DiskWorld): void {
@@ -95,7 +106,7 @@ async function checkVersions(world: DiskWorld): Promise<void> {
     if (shown.kind === 'directory') continue
     for (const { version, operation } of historyOf(replica, path)?.versions ?? []) {
       if (operation.type !== 'put') continue
-      const to = `/restored-${++number}`
+      const to = `/home/restored-${++number}`
       let result: unknown
       reader.inProcess((folder) => {
         void folder.restoring().toFile(path, version, to).then(() => (result = 'done'), (error: unknown) => (result = error))

@@ -58,7 +58,6 @@ export class DiskWorld {
   readonly #lines = new Map<string, SimLine>()
   /** Pairs that cannot reach each other. */
   readonly #apart = new Set<string>()
-  #isAtRest = false
 
   constructor(options: DiskRunOptions) {
     this.#options = options
@@ -243,7 +242,6 @@ export class DiskWorld {
   async #rest(): Promise<void> {
     const { time, devices } = this
     this.say('rest')
-    this.#isAtRest = true
     this.#apart.clear()
     for (const [index, user] of this.users.entries()) if (user.later !== undefined) {
       user.act(Number.POSITIVE_INFINITY)

@@ -102,8 +102,8 @@ export class WatchedDisk {
       return result
     } finally {
       if (changing.has(name)) {
-        this.#tell(path)
-        if (target !== path) this.#tell(target)
+        this.#tell(target)
+        if (name === 'rename') this.#tell(path)
       }
     }
   }

@@ -118,7 +118,7 @@ class Crashing {
 
   async #mixedRound(): Promise<void> {
     const { chance } = this.#stage
-    await this.#work(chance.between(0, 1_800))
+    await this.#work(chance.between(0, 1_200))
     await this.#killAndRestart(chance.pick([30, 300, 1_500]))
     if (chance.percent(60)) await this.#untilUp()
   }
@@ -175,7 +175,7 @@ class Crashing {
   /** Until something is being put in place somewhere, or for a while. */
   async #untilBusy(): Promise<void> {
     await this.#untilUp()
-    const endsAt = performance.now() + 2_000
+    const endsAt = performance.now() + 1_000
     while (performance.now() < endsAt) {
       if (this.#stage.devices.some((device) => isBusy(device))) return
       await elapse(10)

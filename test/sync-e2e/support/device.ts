@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { ControlClient } from '../../../src/sync/device/control-client.ts'
 import type { DeviceStatus, FolderStatus, StatusError } from '../../../src/sync/device/daemon-api.ts'
 import { deadlineIn, elapse, eventually, within } from '../../support/deadline.ts'
+import { freePorts } from '../../support/free-ports.ts'
 
 const entry =
   process.env['HARP_E2E_ENTRY'] ?? fileURLToPath(new URL('../../support/harp-main.ts', import.meta.url))
@@ -30,7 +31,7 @@ export interface DeviceOptions {
   readonly place: string
   /** What the program runs in: a network namespace, another user. */
   readonly wrap?: readonly string[]
-  /** Address to listen at; the port is any free one. */
+  /** Address to listen at; the port is a free one, the same for all runs. */
   readonly listen?: string
   readonly flags?: readonly string[]
 }
@@ -49,6 +50,7 @@ export class Device {
   readonly home: string
   readonly #options: DeviceOptions
   #daemon: Daemon | undefined
+  #port: number | undefined
 
   constructor(options: DeviceOptions) {
     this.#options = options
@@ -88,7 +90,8 @@ export class Device {
   /** `harp up`; resolves with its first line. */
   async up(...flags: string[]): Promise<string> {
     const { wrap = [], listen = '127.0.0.1', flags: usual = [] } = this.#options
-    const args = ['up', '--listen', `${listen}:0`, ...usual, ...flags]
+    this.#port ??= (await freePorts(1))[0]
+    const args = ['up', '--listen', `${listen}:${this.#port}`, ...usual, ...flags]
     const daemon = startDaemon([...wrap, ...program(args)], this.#environment())
     this.#daemon = daemon
     return within(daemon.firstLine, deadlineIn(startMs, `${this.name} to be up\n${daemon.output()}`))

@@ -10,6 +10,7 @@ import { packManifest } from '../../../src/sync/content/manifest.ts'
 import { createDeviceKeys, type DeviceKeys } from '../../../src/sync/crypto/identity.ts'
 import { nodeSuite } from '../../../src/sync/crypto/node-suite.ts'
 import { concatBytes } from '../../../src/sync/format/cbor.ts'
+import { encodeMessage } from '../../../src/sync/exchange/message-codec.ts'
 import type { Operation, PutFile } from '../../../src/sync/format/operation.ts'
 import { LogSession } from '../../../src/sync/folder/log-session.ts'
 import { rootNode, toHex, type DeviceId, type FolderId, type NodeId } from '../../../src/sync/ids.ts'
@@ -60,6 +61,7 @@ export class EvilMember {
   #target: DeviceId = ''
   #addresses: readonly string[] = []
   #session: LogSession | undefined
+  #logStream: FrameStream | undefined
   /** Where it syncs its log honestly. */
   syncsLog = true
 
@@ -147,6 +149,11 @@ export class EvilMember {
       if (refused !== undefined) throw new Error(`not even its own log takes it: ${JSON.stringify(refused)}`)
     }
     this.#session?.changed()
+  }
+
+  /** As it is, whatever its own log thinks of it. */
+  sendsBatch(bytes: Uint8Array): void {
+    this.#logStream?.send(encodeMessage({ type: 'batch', head: toHex(random(32)), bytes }))
   }
 
   /** Takes in what others wrote, up to now. */
@@ -245,6 +252,7 @@ export class EvilMember {
   }
 
   #start(stream: FrameStream): void {
+    this.#logStream = stream
     this.#session = new LogSession(stream, {
       replica: this.eyes.replica,
       suite: nodeSuite,
