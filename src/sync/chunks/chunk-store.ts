@@ -29,8 +29,12 @@ export interface ChunkStore {
   /** The caller found something else there. */
   forget(id: Uint8Array, source: ChunkSource): void
 
-  /** Makes packs and index lasting. */
-  commit(): void
+  /**
+   * Makes packs and index lasting. With `false` they survive the end of the process and not a loss of power, which costs
+   * no wait for the disk; a later commit makes up for it. Before a file is dropped because its chunks are in packs there
+   * must be a lasting one.
+   */
+  commit(isLasting?: boolean): void
   /** Removes everything for whose chunk `isWanted` is false; rewrites packs that are mostly holes. Bounded work a call. */
   collect(isWanted: (id: Uint8Array) => boolean): { readonly freedBytes: number; readonly done: boolean }
   /** Reads packs through and checks every chunk: those that are damaged are forgotten and named. */

@@ -190,9 +190,10 @@ export class SqliteChunks implements ChunkStore {
     })
   }
 
-  commit(): void {
+  commit(isLasting = true): void {
     this.#file.write(() => {
-      this.#files.sync()
+      if (isLasting) this.#files.sync()
+      else this.#files.flush()
       this.#packs.save()
     })
     this.#file.commit()

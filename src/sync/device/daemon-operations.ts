@@ -76,7 +76,7 @@ export class DaemonOperations implements DaemonApi {
   }
 
   async resume(request: { folder: string; acceptDeletions?: boolean | undefined }): Promise<FolderInfo> {
-    const folder = this.#folder(request.folder)
+    const folder = await this.#revived(request.folder)
     folder.resume(request.acceptDeletions === true)
     this.#parts.registry.save()
     this.#parts.foldersChanged()
@@ -84,11 +84,11 @@ export class DaemonOperations implements DaemonApi {
   }
 
   async remove(request: { folder: string }): Promise<FolderInfo> {
-    const folder = this.#folder(request.folder)
-    const info = this.#answers.info(folder)
-    await this.#parts.registry.remove(folder)
-    this.#parts.introductions.forget(folder.id)
-    this.#parts.foldersChanged()
+    const { registry, introductions, foldersChanged } = this.#parts
+    const info = this.#infoOf(request.folder)
+    await registry.remove(info.id)
+    introductions.forget(info.id)
+    foldersChanged()
     return info
   }
 
@@ -196,15 +196,30 @@ export class DaemonOperations implements DaemonApi {
     return this.#answers.info(folder)
   }
 
+  /** One that can be worked with: not one that could not be opened. */
   #folder(text: string): Folder {
+    const { id, name } = this.#infoOf(text)
+    const folder = this.#parts.registry.get(id)
+    if (folder !== undefined) return folder
+    throw new HarpError('SYNC_FOLDER_NOT_READY', `the folder ${name} could not be opened`, {
+      fix: 'harp status says why; it is tried again by itself',
+      retryable: true,
+    })
+  }
+
+  /** Of all folders, with those that could not be opened. */
+  #infoOf(text: string): FolderInfo {
+    return findFolder(this.folders(), text)
+  }
+
+  /** A folder that stopped for a fault is opened again, as its user asks for it. */
+  async #revived(text: string): Promise<Folder> {
     const { registry } = this.#parts
-    const { id } = findFolder(
-      registry.all.map(({ id: folderId, name, root }) => ({ id: folderId, name, path: root })),
-      text,
-    )
+    const { id } = this.#infoOf(text)
     const folder = registry.get(id)
-    if (folder === undefined) throw new RangeError('a folder that is not there was found')
-    return folder
+    if (folder === undefined) for (const opened of registry.openFailed()) opened.start()
+    else if (folder.hasFault) (await registry.reopen(folder))?.start()
+    return this.#folder(id)
   }
 
   /** The folder that a path is in, and its names within. */

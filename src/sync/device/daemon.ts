@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { systemClock } from '../../base/clock.ts'
+import { setTimeout as elapsed } from 'node:timers/promises'
 import { errorMessage } from '../../base/errors.ts'
 import { nodeSuite } from '../crypto/node-suite.ts'
 import { nodeFileSystem } from '../disk/node-file-system.ts'
@@ -36,6 +37,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 
 const peersMs = 2_000
 const reopenMs = 15_000
+/** For folders to end in good order, and then for the jobs of those that did not: less than the ten seconds of `harp up`. */
+const stopMs = 3_000
+const closeMs = 2_000
 
 class Daemon {
   readonly hub: LinkHub
@@ -57,7 +61,7 @@ class Daemon {
     const suite = nodeSuite
     const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
     this.#peers = new PeerBook(home, { deviceId: device.deviceId, name })
-    this.#pool = new ThreadPool({ threads: settings.hashers })
+    this.#pool = new ThreadPool({ threads: settings.hashers, closeMs })
     this.#registry = new FolderRegistry(home, {
       keys: device,
       suite,
@@ -135,8 +139,11 @@ class Daemon {
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     await this.hub.stop()
-    await this.#registry.stopAll()
+    const stopped = this.#registry.stopAll()
+    await Promise.race([stopped, elapsed(stopMs, undefined, { ref: false })])
+    // A job that is still running is cut off: what it leaves is what a crash would leave.
     await this.#pool.close()
+    await stopped
   }
 
   /** A disk that was full or away may be well again. */
@@ -147,7 +154,7 @@ class Daemon {
     if (count === 0 || this.#isReopening || now < this.#nextReopening) return
     this.#isReopening = true
     try {
-      for (const folder of failed) (await this.#registry.reopen(folder)).start()
+      for (const folder of failed) (await this.#registry.reopen(folder))?.start()
       for (const folder of this.#registry.openFailed()) folder.start()
       this.#foldersChanged()
     } finally {

@@ -13,7 +13,6 @@ import type { FailedFolder } from './folder-registry.ts'
 /** Names of devices as this one knows them. */
 export interface DeviceNames {
   nameOf(device: DeviceId): string | undefined
-  addressesOf(device: DeviceId): readonly string[]
 }
 
 /** From folders as they are to what commands show of them. */
@@ -106,7 +105,6 @@ export class FolderAnswers {
 
   #peer(folder: Folder, device: DeviceId): PeerStatus {
     const link = folder.peers.linkOf(device)
-    const [known] = this.#names.addressesOf(device)
     return {
       id: this.deviceText(device),
       name: this.nameOf(device),

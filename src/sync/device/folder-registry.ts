@@ -5,6 +5,7 @@ import { parseName } from '../config/settings.ts'
 import { privatePaths } from '../disk/private-directory.ts'
 import { Folder, type FolderOptions, type Invited } from '../folder/folder.ts'
 import type { FolderId } from '../ids.ts'
+import { deviceErrors } from './device-errors.ts'
 import { makePrivateDirectory, requireFreeDirectory } from './folder-place.ts'
 import type { FolderRecord } from './home-records.ts'
 import type { DeviceHome } from './home.ts'
@@ -25,6 +26,9 @@ export class FolderRegistry {
   readonly #folders = new Map<FolderId, Folder>()
   /** Those that could not be opened: they stay written down, and are tried again. */
   readonly #failed = new Map<FolderId, FailedFolder>()
+  /** Their stores are not closed yet. */
+  readonly #leaving = new Set<FolderId>()
+  #isStopped = false
 
   constructor(home: DeviceHome, shared: SharedOptions) {
     this.#home = home
@@ -51,7 +55,7 @@ export class FolderRegistry {
   /** Those that failed, once more. Returns those that are open now. */
   openFailed(): readonly Folder[] {
     const opened: Folder[] = []
-    for (const { record } of this.failed) {
+    for (const { record } of this.#isStopped ? [] : this.failed) {
       const folder = this.#tryOpen(record)
       if (folder !== undefined) opened.push(folder)
     }
@@ -84,6 +88,7 @@ export class FolderRegistry {
       const founded = Folder.found({ ...this.#shared, ...own, isRestored: false }, mode)
       const { id } = founded
       await founded.stop()
+      if (this.#isStopped) throw stopping()
       makePrivateDirectory(path, id)
       renameSync(directory, this.#home.folderPlace(id))
       return this.#open({ id, name: chosen, path, paused: false })
@@ -107,6 +112,13 @@ export class FolderRegistry {
 
   /** Throws before the invitation is used up. */
   requireJoinable(folderId: FolderId, path: string): void {
+    if (this.#isStopped) throw stopping()
+    if (this.#leaving.has(folderId)) {
+      throw new HarpError('SYNC_FOLDER_KNOWN', 'that folder is just being removed here', {
+        fix: 'try again in a moment',
+        retryable: true,
+      })
+    }
     const known = this.#folders.get(folderId)
     if (known !== undefined || this.#failed.has(folderId)) {
       throw new HarpError(
@@ -120,20 +132,35 @@ export class FolderRegistry {
     requireFreeDirectory(path, this.#paths(), folderId)
   }
 
-  /** After a fault: what a store remembered is gone, what it committed is not. Throws if it fails again. */
-  async reopen(folder: Folder): Promise<Folder> {
-    const { id, name, root, isPaused } = folder
+  /**
+   * After a fault: what a store remembered is gone, what it committed is not. Undefined if it fails again, was removed
+   * meanwhile, or the device stops.
+   */
+  async reopen(folder: Folder): Promise<Folder | undefined> {
+    const { id, name, root } = folder
     await folder.stop()
-    return this.#open({ id, name, path: root, paused: isPaused })
+    const now = this.#folders.get(id)
+    if (this.#isStopped || now !== folder) return now
+    this.#folders.delete(id)
+    return this.#tryOpen({ id, name, path: root, paused: folder.isPaused })
   }
 
   /** The files stay, and so does what the private directory keeps of old versions. */
-  async remove(folder: Folder): Promise<void> {
-    this.#folders.delete(folder.id)
-    this.save()
-    await folder.stop()
-    rmSync(this.#home.folderPlace(folder.id), { recursive: true, force: true })
-    rmSync(join(folder.root, privatePaths.marker), { force: true })
+  async remove(id: FolderId): Promise<void> {
+    const folder = this.#folders.get(id)
+    const root = folder?.root ?? this.#failed.get(id)?.record.path
+    if (root === undefined) return
+    this.#folders.delete(id)
+    this.#failed.delete(id)
+    this.#leaving.add(id)
+    try {
+      this.save()
+      await folder?.stop()
+      rmSync(this.#home.folderPlace(id), { recursive: true, force: true })
+      rmSync(join(root, privatePaths.marker), { force: true })
+    } finally {
+      this.#leaving.delete(id)
+    }
   }
 
   save(): void {
@@ -141,11 +168,14 @@ export class FolderRegistry {
     this.#home.saveFolders([...open, ...this.failed.map(({ record }) => record)])
   }
 
+  /** For good: nothing is opened after it. */
   async stopAll(): Promise<void> {
+    this.#isStopped = true
     await Promise.allSettled(this.all.map((folder) => folder.stop()))
   }
 
   #open(record: FolderRecord): Folder {
+    if (this.#isStopped) throw stopping()
     const folder = Folder.open(this.#options(record), record.id)
     this.#folders.set(record.id, folder)
     this.save()
@@ -176,4 +206,8 @@ export class FolderRegistry {
     while (taken.has(`${name} ${number}`)) number++
     return `${name} ${number}`
   }
+}
+
+function stopping(): HarpError {
+  return new HarpError('SYNC_CONTROL', 'the daemon is just stopping', { fix: deviceErrors.SYNC_NOT_RUNNING.fix })
 }

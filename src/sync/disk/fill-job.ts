@@ -34,6 +34,11 @@ function fillFile(fs: FileSystem, job: FillJob, offsets: Float64Array, done: Uin
   }
 }
 
+/** Nobody waits for what it finds any more. */
+function isHalted({ halted }: FillJob): boolean {
+  return halted !== undefined && new Uint8Array(halted)[0] === 1
+}
+
 /** Where each row begins, and where the last one ends. */
 function offsetsOf(rows: ChunkRows): Float64Array {
   const offsets = new Float64Array(rows.lengths.length + 1)
@@ -80,7 +85,7 @@ interface Progress {
 
 function findInPlace(fs: FileSystem, file: number, job: FillJob, { offsets, done }: Progress): void {
   const { rows, keys } = job
-  for (let first = 0; first < done.length;) {
+  for (let first = 0; first < done.length && !isHalted(job);) {
     const start = offsets[first] ?? 0
     let end = first + 1
     while (end < done.length && (offsets[end + 1] ?? 0) - start <= runBytes) end++
@@ -99,6 +104,7 @@ function copySources(fs: FileSystem, file: number, job: FillJob, { offsets, done
   const reader = new ChunkReader(fs, job.keys)
   try {
     for (const run of runsOf(rows, job.sources, (row) => done[row] === 1)) {
+      if (isHalted(job)) return
       const found = reader.read(rows, run)
       if (run.source.in === 'file' && !found.includes(undefined)) {
         // Still side by side, as they were read.

@@ -46,6 +46,7 @@ export class Assembly implements ChunkTaker {
   #pieceBytes = 0
   #jobs = 0
   #isOver = false
+  readonly #halted = new SharedArrayBuffer(1)
 
   constructor(parts: AssemblyParts, file: Assembled) {
     this.#parts = parts
@@ -64,7 +65,8 @@ export class Assembly implements ChunkTaker {
     const { temporary, rows, onArrived } = this.#file
     const sources = Array.from(rows.lengths, (_, row) => chunks.find(idOf(rows, row)))
     const isResumed = fs.stat(temporary) !== undefined
-    const { missing, fault } = await pool.run('fill', { path: temporary, keys, rows, sources, isResumed })
+    const job = { path: temporary, keys, rows, sources, isResumed, halted: this.#halted }
+    const { missing, fault } = await pool.run('fill', job)
     if (this.#isOver) return 'cancelled'
     if (fault !== undefined) return fault
     let present = 0
@@ -159,6 +161,7 @@ export class Assembly implements ChunkTaker {
   #finish(result: 'complete' | 'cancelled' | DiskFault): void {
     if (this.#isOver) return
     this.#isOver = true
+    new Uint8Array(this.#halted).fill(1)
     this.#parts.fetcher.cancel(this)
     for (const { settle } of this.#pieces.splice(0)) settle('ok')
     this.#end.resolve(result)

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { HarpError } from '../../base/errors.ts'
 import { samePrint } from '../disk/file-system.ts'
 import type { ChunkStore } from '../chunks/chunk-store.ts'
 import type { ContentKeys } from '../content/content.ts'
@@ -20,6 +21,8 @@ export interface AuditParts {
   readonly lock: DiskLock
   readonly keys: ContentKeys
   readonly chunker: ChunkerParameters
+  /** Not 0: the folder stops here, and nothing more is read. */
+  readonly halted: SharedArrayBuffer
   /** Content that is not what was put there is fetched again. */
   readonly refetch: (item: number) => void
   /** What the disk shows is not what the items say: a scan finds out. */
@@ -146,12 +149,21 @@ class Audit {
     }
   }
 
+  #goOn(): void {
+    if (new Uint8Array(this.#parts.halted)[0] === 0) return
+    throw new HarpError('SYNC_FOLDER_NOT_READY', 'the folder was stopped while it was looked at', {
+      fix: 'see harp status: resume it, and try again',
+      retryable: true,
+    })
+  }
+
   async #read(batch: readonly { item: Item; path: string }[]): Promise<void> {
     if (batch.length === 0) return
-    const { pool, lock, keys, chunker } = this.#parts
+    const { pool, lock, keys, chunker, halted } = this.#parts
     const files = batch.map(({ path }) => ({ path }))
     await lock.run(async () => {
-      const result = await pool.run('hash', { keys, chunker, files, keepUpTo: 0 })
+      const result = await pool.run('hash', { keys, chunker, files, keepUpTo: 0, halted })
+      this.#goOn()
       for (const [index, { item, path }] of batch.entries()) this.#judge(item, path, result.files[index])
     })
   }

@@ -16,6 +16,7 @@ export function restoringOf(content: ContentSide): Restoring {
     fetcher,
     keys: content.keys,
     versions: content.versions,
+    signal: content.signal,
     now: () => clock.wall(),
     announce: () => {
       announce()
@@ -28,7 +29,18 @@ export function restoringOf(content: ContentSide): Restoring {
 export async function auditOf(content: ContentSide, store: LogStore, repair: boolean): Promise<AuditReport> {
   await content.scanNow('everything')
   const { root, replica, items, chunks, pool, chunker } = content.parts
-  const parts = { root, replica, items, chunks, pool, chunker, store, keys: content.keys, lock: content.lock }
+  const parts = {
+    root,
+    replica,
+    items,
+    chunks,
+    pool,
+    chunker,
+    store,
+    keys: content.keys,
+    lock: content.lock,
+    halted: content.halted,
+  }
   const actions = {
     refetch: (item: number) => content.refetch(item),
     rescan: (directory: number) => content.scanSoon([directory]),

@@ -78,6 +78,7 @@ export class ContentSide {
   readonly #watcher: FolderWatcher
   readonly #problems = new Problems()
   readonly #stopping = new AbortController()
+  readonly #halted = new SharedArrayBuffer(1)
   readonly #shown: ShownTotals
   readonly #upkeep: Upkeep
   #dirty: Set<number> | 'everything' = 'everything'
@@ -127,6 +128,7 @@ export class ContentSide {
       placing,
       lock,
       clock,
+      signal: this.#stopping.signal,
       onDirty: (directories) => this.scanSoon(directories),
       onStale: () => this.#planAgain(),
       onProblem: (problem) =>
@@ -136,6 +138,7 @@ export class ContentSide {
     })
     this.#up = new UpSync({
       ...parts,
+      halted: this.#halted,
       keys,
       names,
       announce: () => {
@@ -224,12 +227,27 @@ export class ContentSide {
     this.#wake()
   }
 
+  /** Never rejects: what failed has been told to `onFault`, or does not matter any more. */
   async stop(): Promise<void> {
-    this.#stopping.abort()
-    this.#watcher.stop()
-    await this.downloads.stop()
-    await this.#turn
+    this.#halt()
+    await Promise.allSettled([this.downloads.stop(), this.#turn])
     await this.lock.run(() => undefined)
+  }
+
+  #halt(): void {
+    this.#stopping.abort()
+    new Uint8Array(this.#halted).fill(1)
+    this.#watcher.stop()
+  }
+
+  /** Aborted when nothing goes on here any more. */
+  get signal(): AbortSignal {
+    return this.#stopping.signal
+  }
+
+  /** For jobs in threads: not 0 when nothing goes on here any more. */
+  get halted(): SharedArrayBuffer {
+    return this.#halted
   }
 
   scanSoon(directories: Iterable<number> | 'everything'): void {
@@ -300,8 +318,7 @@ export class ContentSide {
   /** Nothing goes on here until the folder is opened again. */
   #fault(error: unknown): void {
     if (this.#stopping.signal.aborted) return
-    this.#stopping.abort()
-    this.#watcher.stop()
+    this.#halt()
     this.parts.onFault(error)
   }
 
@@ -372,10 +389,12 @@ export class ContentSide {
   }
 
   async #plan(): Promise<void> {
-    const { replica, items, clock, pool } = this.parts
+    const { replica, items, chunks, clock, pool } = this.parts
     const what = this.#touched
     this.#touched = new Set()
     replica.commit()
+    // What the plan drops because it is in packs must be there for good.
+    chunks.commit()
     const report = this.#down.reconcile(what)
     // Items that say a thing was moved must not outlive the move, or a scan after a loss of power would take it for undone.
     if (report.changedDirectories.size > 0) {

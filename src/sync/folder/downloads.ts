@@ -25,6 +25,8 @@ export interface DownloadParts {
   readonly placing: Placing
   readonly lock: DiskLock
   readonly clock: Clock
+  /** Aborted when nothing is fetched any more. */
+  readonly signal: AbortSignal
   /** The disk is not what the items say: scan these directories, then plan again. */
   readonly onDirty: (directories: Iterable<number>) => void
   /** The log or the items have moved on. */
@@ -153,8 +155,8 @@ export class Downloads {
   }
 
   async #listChunks(download: Download): Promise<void> {
-    const { versions, fetcher } = this.#parts
-    const problem = await versions.complete(download.wanted.version, fetcher)
+    const { versions, fetcher, signal } = this.#parts
+    const problem = await versions.complete(download.wanted.version, fetcher, signal)
     if (download.state !== 'listing') return
     if (problem !== undefined) this.#fail(download, problem.code, problem.message)
     else this.#begin(download)

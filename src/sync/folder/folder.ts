@@ -95,6 +95,7 @@ export class Folder {
   #timer: NodeJS.Timeout | undefined
   #commitTimer: NodeJS.Timeout | undefined
   #isPaused: boolean
+  #stopping: Promise<void> | undefined
   #fault: FolderProblem | undefined
   #authorityProblem: FolderProblem | undefined
   #linkProblem: { readonly problem: FolderProblem; readonly until: number } | undefined
@@ -256,7 +257,7 @@ export class Folder {
   }
 
   start(): void {
-    if (this.#timer !== undefined) return
+    if (this.#timer !== undefined || this.#stopping !== undefined) return
     this.#timer = setInterval(() => this.#guard(() => this.#tick()), tickMs)
     if (this.#isPaused) this.peers.stop()
     this.#guard(() => this.#beginContent())
@@ -265,37 +266,49 @@ export class Folder {
   async pause(): Promise<void> {
     this.#isPaused = true
     this.peers.stop()
-    await this.#content?.stop()
-    this.#content = undefined
+    const content = this.#content
+    await content?.stop()
+    // Meanwhile it may have been resumed, with another one.
+    if (this.#content === content) this.#content = undefined
   }
 
+  /** Not of a folder with a fault: it has to be opened again first. */
   resume(acceptDeletions: boolean): void {
+    if (this.#fault !== undefined || this.#stopping !== undefined) return
     // Of a folder that runs: its user says that this restored authority has met all others.
     if (!this.#isPaused) this.replica.confirmStatements()
     this.#isPaused = false
-    this.#fault = undefined
     this.peers.start()
-    this.#beginContent()
+    this.#guard(() => this.#beginContent())
     this.#content?.unblock(acceptDeletions)
   }
 
-  /** What was received is durable, what is under way in threads has ended. */
+  /**
+   * What was received is durable, what is under way in threads has ended. Never rejects: a store that fails now is opened
+   * again like one that failed before.
+   */
   async stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    await this.#stopping
+  }
+
+  async #stop(): Promise<void> {
     clearInterval(this.#timer)
-    clearTimeout(this.#commitTimer)
     this.peers.stop()
     await this.#content?.stop()
     this.#content = undefined
+    clearTimeout(this.#commitTimer)
     this.fetcher.close()
-    try {
-      if (this.#fault === undefined) {
-        this.replica.commit()
-        this.#mark.note(this.replica)
+    this.#guard(() => {
+      this.replica.commit()
+      this.#mark.note(this.replica)
+    })
+    for (const store of [this.items, this.chunks, this.#store]) {
+      try {
+        store.close()
+      } catch (error) {
+        this.#fail(error)
       }
-    } finally {
-      this.items.close()
-      this.chunks.close()
-      this.#store.close()
     }
   }
 

@@ -4,6 +4,7 @@ import type { ContentKeys } from '../content/content.ts'
 import { fingerprintOf, type FileStat } from '../disk/file-system.ts'
 import { privatePaths } from '../disk/private-directory.ts'
 import { rootItem, type ApplyIntent, type Item, type ItemStore } from '../items/item.ts'
+import { isShownHead } from '../plan/in-view.ts'
 import type { WantedContent } from '../plan/wanted.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { Target } from '../work/job.ts'
@@ -142,8 +143,10 @@ export class Placing {
 
   /** Content whose chunks are all in packs need not be kept as a file as well. */
   #keepAt(replaced: Item): string | undefined {
-    const { root, chunks, versions, keep } = this.#parts
-    if (keep === 'current' || replaced.version === undefined || replaced.kind !== 'file') return undefined
+    const { root, replica, chunks, versions, keep } = this.#parts
+    if (replaced.version === undefined || replaced.kind !== 'file') return undefined
+    // Of an edit that nobody has joined yet this may be the only copy.
+    if (keep === 'current' && !isShownHead(replica.view, replaced)) return undefined
     if (chunks.isKept(replaced.version)) return undefined
     const rows = versions.rows(replaced.version)
     if (rows === undefined) return join(root, privatePaths.kept, replaced.version)
@@ -152,6 +155,8 @@ export class Placing {
         return join(root, privatePaths.kept, replaced.version)
       }
     }
+    // What is dropped for it must not be lost with the power.
+    chunks.commit()
     return undefined
   }
 }

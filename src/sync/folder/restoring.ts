@@ -14,6 +14,8 @@ export interface RestoringParts extends AssemblyParts {
   readonly root: string
   readonly replica: Replica
   readonly versions: VersionBook
+  /** Aborted when the folder stops. */
+  readonly signal: AbortSignal
   readonly now: () => number
   readonly announce: () => void
 }
@@ -86,11 +88,8 @@ export class Restoring {
   }
 
   async #fetch(version: EntryHash, { content }: PutFile, temporary: string): Promise<ChunkRows> {
-    const { versions, fetcher, fs } = this.#parts
-    if (versions.rows(version) === undefined) {
-      const problem = await versions.complete(version, fetcher)
-      if (problem !== undefined) throw unavailable(problem.message)
-    }
+    const { versions, fs } = this.#parts
+    if (versions.rows(version) === undefined) await this.#complete(version)
     const rows = versions.rows(version)
     if (rows === undefined) throw unavailable('its list of chunks is not here')
     if (content.size > fs.free(join(temporary, '..'))) {
@@ -99,25 +98,43 @@ export class Restoring {
       })
     }
     const assembly = new Assembly(this.#parts, { temporary, rows, onArrived: () => undefined })
-    const timer = this.#watch(assembly)
+    const timer = this.#watch(() => assembly.cancel())
+    const { signal } = this.#parts
+    const abort = (): void => assembly.cancel()
+    signal.addEventListener('abort', abort, { once: true })
     try {
+      if (signal.aborted) assembly.cancel()
       const result = await assembly.run()
       if (result === 'complete') return rows
       if (result === 'cancelled') throw unavailable('no connected device has its content')
       throw new HarpError('FOLDER_CANNOT_WRITE', result.message, { fix: 'see the reason' })
     } finally {
       clearInterval(timer)
+      signal.removeEventListener('abort', abort)
+    }
+  }
+
+  async #complete(version: EntryHash): Promise<void> {
+    const { versions, fetcher, signal } = this.#parts
+    const end = new AbortController()
+    const timer = this.#watch(() => end.abort())
+    try {
+      const problem = await versions.complete(version, fetcher, AbortSignal.any([signal, end.signal]))
+      if (problem !== undefined) throw unavailable(problem.message)
+    } finally {
+      clearInterval(timer)
     }
   }
 
   /** Gives up when nobody connected has what is missing, or it takes too long. */
-  #watch(assembly: Assembly): NodeJS.Timeout {
+  #watch(giveUp: () => void): NodeJS.Timeout {
     let checks = 0
     let missing = 0
     return setInterval(() => {
       const stats = this.#parts.fetcher.stats()
-      missing = stats.missingIds > 0 && stats.missingIds === stats.wantedIds ? missing + 1 : 0
-      if (++checks > fetchMs / checkMs || missing > missingChecks) assembly.cancel()
+      const missingNow = stats.missingIds + stats.missingLists
+      missing = missingNow > 0 && missingNow === stats.wantedIds + stats.lists ? missing + 1 : 0
+      if (++checks > fetchMs / checkMs || missing > missingChecks) giveUp()
     }, checkMs)
   }
 

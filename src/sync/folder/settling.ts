@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
+import type { ChunkStore } from '../chunks/chunk-store.ts'
 import { privatePaths } from '../disk/private-directory.ts'
 import type { ItemStore } from '../items/item.ts'
 import type { WorkPool } from '../work/job.ts'
@@ -8,6 +9,7 @@ import type { DiskLock } from './disk-lock.ts'
 export interface SettlingParts {
   readonly root: string
   readonly items: ItemStore
+  readonly chunks: ChunkStore
   readonly pool: WorkPool
   readonly clock: Clock
   readonly lock: DiskLock
@@ -32,20 +34,20 @@ export class Settling {
   }
 
   async tick(): Promise<void> {
-    const { items, clock, lock } = this.#parts
+    const { clock, lock } = this.#parts
     if (this.#isRunning || clock.monotonic() < this.#nextAt) return
     this.#isRunning = true
     try {
       const settled = await lock.run(() => this.#settle())
       this.#nextAt = clock.monotonic() + (settled === filesAtOnce ? 200 : waitMs)
-      if (settled > 0) items.commit()
     } finally {
       this.#isRunning = false
     }
   }
 
   async #settle(): Promise<number> {
-    const { root, items, pool } = this.#parts
+    const { root, items, chunks, pool } = this.#parts
+    chunks.commit()
     const unsettled = items.inState('unsettled', filesAtOnce)
     if (unsettled.length === 0) return 0
     const files: string[] = []
@@ -60,6 +62,8 @@ export class Settling {
     const { fault } = await pool.run('settle', { files, directories: [...directories] })
     if (fault !== undefined) return 0
     for (const { id } of unsettled) items.update(id, { state: 'synced' })
+    // While nobody else has the disk: what a plan has just done may not be lasting yet.
+    items.commit()
     return unsettled.length
   }
 }

@@ -259,7 +259,7 @@ export class SmallDownloads implements ChunkTaker {
     this.#settle(placements, result)
     // What the outcome says of chunks and items belongs together, and the intents end with it.
     items.clearIntents(placements.map(({ temporaryName }) => temporaryName))
-    chunks.commit()
+    chunks.commit(false)
     items.commit()
   }
 

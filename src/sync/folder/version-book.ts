@@ -77,8 +77,12 @@ export class VersionBook implements VersionSource {
     }
   }
 
-  /** Fetches what `rows` lacks. Undefined: it is here now. */
-  async complete(version: EntryHash, fetcher: ChunkFetcher): Promise<VersionProblem | undefined> {
+  /** Fetches what `rows` lacks. Undefined: it is here now. Waits until somebody has it: `signal` ends that. */
+  async complete(
+    version: EntryHash,
+    fetcher: ChunkFetcher,
+    signal: AbortSignal,
+  ): Promise<VersionProblem | undefined> {
     const outline = this.#outline(version)
     if (outline === undefined) {
       return { code: 'FOLDER_CHUNKS_UNKNOWN', message: 'the version is not in the log' }
@@ -87,7 +91,7 @@ export class VersionBook implements VersionSource {
     let { chunkList } = outline
     if (chunkList === undefined && list !== undefined) {
       try {
-        chunkList = await fetcher.wantList(list.hash, list.count)
+        chunkList = await fetcher.wantList(list.hash, list.count, signal)
       } catch (error) {
         return {
           code: 'FOLDER_CHUNKS_UNKNOWN',
@@ -98,7 +102,7 @@ export class VersionBook implements VersionSource {
     }
     try {
       const manifest = readManifest(outline.operation.content.manifest)
-      if (manifest.type === 'spilled') await this.#fetchPieces(manifest.pieces, fetcher)
+      if (manifest.type === 'spilled') await this.#fetchPieces(manifest.pieces, fetcher, signal)
       if (this.#join(outline.operation, chunkList ?? nothing) !== undefined) return undefined
       return { code: 'FOLDER_CHUNKS_UNKNOWN', message: 'the list of its chunks is not to be had' }
     } catch (error) {
@@ -149,12 +153,12 @@ export class VersionBook implements VersionSource {
     return sealed
   }
 
-  async #fetchPieces(pieces: ChunkRows, fetcher: ChunkFetcher): Promise<void> {
+  async #fetchPieces(pieces: ChunkRows, fetcher: ChunkFetcher, signal: AbortSignal): Promise<void> {
     const missing: number[] = []
     for (let piece = 0; piece < pieces.lengths.length; piece++) {
       if (!this.#parts.chunks.has(idOf(pieces, piece))) missing.push(piece)
     }
-    if (missing.length > 0) await new PieceTaker(this.#parts, pieces, missing).fetch(fetcher)
+    if (missing.length > 0) await new PieceTaker(this.#parts, pieces, missing).fetch(fetcher, signal)
   }
 
   #remember(version: EntryHash, rows: ChunkRows): void {
@@ -179,11 +183,19 @@ class PieceTaker implements ChunkTaker {
     this.#missing = new Set(missing)
   }
 
-  async fetch(fetcher: ChunkFetcher): Promise<void> {
+  /** After an abort some are still missing. */
+  async fetch(fetcher: ChunkFetcher, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    const abort = (): void => {
+      fetcher.cancel(this)
+      this.#done.resolve(undefined)
+    }
+    signal.addEventListener('abort', abort, { once: true })
     for (const piece of this.#missing) {
       fetcher.want(idOf(this.#pieces, piece), sealedLength(this.#pieces, piece), this)
     }
     await this.#done.promise
+    signal.removeEventListener('abort', abort)
   }
 
   take(id: Uint8Array, sealed: Uint8Array, _peer: DeviceId): 'ok' | 'bad' {

@@ -23,6 +23,7 @@ export class LogReader {
   readonly #store: LogStore
   readonly #dag: Dag
   readonly #bodies = new Map<LogEntry, MembershipBody>()
+  #last: { readonly record: number; bytes: Uint8Array | undefined } = { record: -1, bytes: undefined }
 
   constructor(suite: CryptoSuite, store: LogStore, dag: Dag) {
     this.#suite = suite
@@ -31,8 +32,17 @@ export class LogReader {
   }
 
   record(entry: LogEntry): EntryRecord {
-    const bytes = this.#store.read(entry.record, entry.offset, entry.length)
-    return decodeEntryItem(this.#suite, bytes, entry.prev)
+    return decodeEntryItem(this.#suite, this.#itemBytes(entry), entry.prev)
+  }
+
+  /** Who asks for one entry of a batch asks for the others mostly: the second time all of it is read at once. */
+  #itemBytes({ record, offset, length }: LogEntry): Uint8Array {
+    if (this.#last.record !== record) {
+      this.#last = { record, bytes: undefined }
+      return this.#store.read(record, offset, length)
+    }
+    this.#last.bytes ??= this.#store.read(record)
+    return this.#last.bytes.subarray(offset, offset + length)
   }
 
   body(entry: LogEntry): MembershipBody {

@@ -88,7 +88,7 @@ export class DiskSteps {
         this.#taken(to, directory, there.kind)
         return false
       }
-      if (from !== to) this.#rename(from, to, before.kind === 'file' && there === undefined)
+      if (from !== to) this.#rename(from, to, before.kind !== 'directory' && there === undefined)
       const print = this.#printAfter(item, to, directory.id)
       items.update(item.id, { parent: directory.id, name, logName, nodes, print })
       this.#namesChanged(from, to)
@@ -109,12 +109,23 @@ export class DiskSteps {
       // Something that a crash left there: `recover` sees to it.
       if (fs.stat(to) !== undefined) return false
       // After a crash the item must be known, so that what is found there can be put back.
-      items.commit()
+      this.commit()
       fs.rename(from, to)
       items.update(item.id, { parent: stashItem, name, print: this.#printAfter(item, to, item.parent) })
       this.#namesChanged(from, to)
       return true
     })
+  }
+
+  /** Items must not outlive what they say was made, moved or removed, or a scan would take it for undone. */
+  commit(): boolean {
+    const { fs, items } = this.#parts
+    for (const directory of this.turn.changedDirectories) {
+      if (fs.stat(directory)?.kind === 'directory') fs.syncDirectory(directory)
+    }
+    this.turn.changedDirectories.clear()
+    items.commit()
+    return true
   }
 
   /** One that somebody has made there already is taken as it is, and what is in it is for a scan. */
@@ -182,9 +193,9 @@ export class DiskSteps {
   }
 
   /** A second name first, where that works: it never replaces what somebody has made there in this moment. */
-  #rename(from: string, to: string, isNewFile: boolean): void {
+  #rename(from: string, to: string, isNew: boolean): void {
     const { fs } = this.#parts
-    if (!isNewFile) {
+    if (!isNew) {
       fs.rename(from, to)
       return
     }

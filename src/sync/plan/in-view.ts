@@ -1,7 +1,9 @@
 import type { NodeId } from '../ids.ts'
 import { rootItem, stashItem, type Item, type ItemStore } from '../items/item.ts'
+import type { LogEntry } from '../log/log-entry.ts'
 import { unnumberedName } from '../tree/names.ts'
 import type { TreeNode } from '../tree/node.ts'
+import type { TreeView } from '../tree/tree-view.ts'
 import type { DownParts, ShownThing } from './down-parts.ts'
 
 /** Whether an item may stand for a shown thing: it is of its kind, and of one of its nodes. */
@@ -20,6 +22,16 @@ export function depthOf(node: TreeNode): number {
   let depth = 0
   for (let at = node.parent; at !== undefined; at = at.parent) depth++
   return depth
+}
+
+/** Whether the version of an item is shown to somebody: the current one of a file, or one that is concurrent with it. */
+export function isShownHead(view: TreeView<LogEntry>, { nodes, version }: Item): boolean {
+  for (const node of nodes) {
+    const shown = view.of(node)
+    if (shown === undefined || shown.kind === 'directory') continue
+    if ([shown.current, ...shown.concurrent].some(({ entry }) => entry.hash === version)) return true
+  }
+  return false
 }
 
 /** What the view says of items. */

@@ -4,6 +4,7 @@ import { fingerprintOf, type FileStat } from '../disk/file-system.ts'
 import { stashItem, type Item } from '../items/item.ts'
 import { isUntouched } from './disk-steps.ts'
 import type { DownParts } from './down-parts.ts'
+import { giveBack, keepOrDrop } from './keep-removed.ts'
 import { isSystemError } from './turn.ts'
 
 const pattern = /^(moving|removing)-(\d{1,15})$/
@@ -29,7 +30,8 @@ export function putBackStrays(parts: DownParts): void {
   items.commit()
 }
 
-function putBack({ root, fs, items, chunks }: DownParts, item: Item, path: string, isMoving: boolean): void {
+function putBack(parts: DownParts, item: Item, path: string, isMoving: boolean): void {
+  const { root, fs, items, chunks } = parts
   const stat = fs.stat(path)
   const names = items.path(item.id)
   if (stat === undefined || names === undefined || stat.ino !== item.print.ino) return
@@ -41,10 +43,10 @@ function putBack({ root, fs, items, chunks }: DownParts, item: Item, path: strin
       item.kind === 'directory' || isUntouched(stat, item.print) ? fingerprintOf(stat) : item.print
     items.update(item.id, { parent: stashItem, name: `moving-${item.id}`, print })
   } else if (isSameContent(item, stat)) {
-    fs.unlink(path)
+    keepOrDrop(parts, item, path)
     chunks.removeFile(item.id)
     items.remove(item.id)
-  } else if (there === undefined) fs.rename(path, place)
+  } else giveBack(fs, path, place)
 }
 
 function isSameContent(item: Item, stat: FileStat): boolean {

@@ -1,14 +1,11 @@
 import { join, relative } from 'node:path'
 import { errorCode } from '../../base/errors.ts'
-import type { ChunkRows } from '../content/content.ts'
-import { chunkIdLength } from '../content/content.ts'
 import { privatePaths } from '../disk/private-directory.ts'
 import { rootItem, stashItem, type Item } from '../items/item.ts'
 import { isUntouched, type DiskSteps } from './disk-steps.ts'
 import type { DownParts } from './down-parts.ts'
 import type { InView } from './in-view.ts'
-
-const noRows: ChunkRows = { ids: new Uint8Array(), keys: new Uint8Array(), lengths: new Uint32Array() }
+import { giveBack, keepOrDrop } from './keep-removed.ts'
 
 /**
  * Items that stand for nothing any more, or may do so: each is judged when its turn comes, and removed from the disk if
@@ -80,15 +77,16 @@ export class Removals {
       const after = fs.stat(aside)
       if (after !== undefined && !isUntouched(after, item.print)) {
         // Saved in this very moment: back with it, beside what may have the name by now.
-        this.#giveBack(aside, path)
+        giveBack(fs, aside, path)
         turn.mustScan(item.parent)
         return false
       }
-      if (item.version !== undefined && this.#mustKeep(item)) {
-        fs.rename(aside, join(root, privatePaths.kept, item.version))
-        const rows = this.#parts.versions.rows(item.version) ?? noRows
-        chunks.addKept(item.version, rows, item.print.size)
-      } else fs.unlink(aside)
+      try {
+        keepOrDrop(this.#parts, item, aside)
+      } catch (error) {
+        giveBack(fs, aside, path)
+        throw error
+      }
       return true
     })
     if (!isGone) {
@@ -100,29 +98,10 @@ export class Removals {
     return true
   }
 
-  #giveBack(aside: string, path: string): void {
-    const { fs } = this.#parts
-    let free = path
-    for (let number = 1; fs.stat(free) !== undefined; number++) free = `${path}~saved${number}`
-    fs.rename(aside, free)
-  }
-
   /** If not, what is missing may be where its directory is now. */
   #isParentThere({ parent }: Item): boolean {
     const directory = this.#parts.items.get(parent)
     return parent === stashItem || (directory !== undefined && this.#steps.isThere(directory))
-  }
-
-  /** What is in packs is kept already. */
-  #mustKeep({ kind, version }: Item): boolean {
-    const { keep, chunks, versions } = this.#parts
-    if (keep === 'current' || kind !== 'file' || version === undefined || chunks.isKept(version)) return false
-    const rows = versions.rows(version)
-    if (rows === undefined) return true
-    for (let at = 0; at < rows.ids.length; at += chunkIdLength) {
-      if (chunks.find(rows.ids.subarray(at, at + chunkIdLength))?.in !== 'pack') return true
-    }
-    return false
   }
 
   #removeDirectory(item: Item): void {
@@ -192,7 +171,7 @@ export class Removals {
       if (items.child(directory.id, name) !== undefined) continue
       if (this.#parts.fs.stat(join(path, name)) !== undefined) continue
       this.#steps.move(item, { directory, name, logName: name, nodes: item.nodes })
-      items.commit()
+      this.#steps.turn.attempt(path, directory.id, () => this.#steps.commit())
       return
     }
   }

@@ -59,11 +59,11 @@ export class HashQueue {
   }
 
   async #work(tasks: readonly FileTask[]): Promise<void> {
-    const { root, items, pool, keys, chunker, keep, clock } = this.#run.parts
+    const { root, items, pool, keys, chunker, keep, clock, halted } = this.#run.parts
     const since = clock.wall()
     const files = tasks.map(({ parent, name }) => ({ path: join(root, ...(items.path(parent) ?? []), name) }))
     const keepUpTo = keep === 'current' ? 0 : keptBytes
-    const result = await pool.run('hash', { keys, chunker, files, keepUpTo })
+    const result = await pool.run('hash', { keys, chunker, files, keepUpTo, halted })
     for (const [index, task] of tasks.entries()) {
       const file = result.files[index]
       if (file !== undefined && this.#failure === undefined) this.#take(task, file, since)

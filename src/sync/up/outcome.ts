@@ -42,18 +42,17 @@ export function recordOutcome(run: ScanRun, outcome: Outcome, version: EntryHash
     const item = { parent, name, logName, kind, nodes, version, print, state }
     if (id === undefined) id = items.add(item).id
     else items.update(id, item)
-    store(run, id, file, outcome.manifest)
+    if (file.state === 'symlink') run.parts.chunks.removeFile(id)
+    else run.parts.chunks.addFile(id, file.rows)
   }
   if (since !== undefined && run.racy.note(id, stat.mtimeMs, since)) run.findings.again.add(parent)
 }
 
-function store(run: ScanRun, item: number, file: Readable, manifest: PackedManifest | undefined): void {
+/** What is kept of a content besides the user's file: comes before the log tells of it. The caller commits. */
+export function storeOutcome(run: ScanRun, { file, manifest, changes }: Outcome): void {
   const { chunks, suite } = run.parts
-  if (file.state === 'symlink') {
-    chunks.removeFile(item)
-    return
-  }
-  chunks.addFile(item, file.rows)
+  if (file === undefined || file.state === 'symlink') return
+  if (changes.length > 0 && !run.writer.isAllowed) return
   if (file.sealed !== undefined) chunks.addSealed(file.rows, file.sealed)
   if (manifest === undefined) return
   if (manifest.pieces !== undefined) chunks.addSealed(manifest.pieces.rows, manifest.pieces.sealed)

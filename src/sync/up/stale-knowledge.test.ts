@@ -84,7 +84,10 @@ describe('items that lag behind, after a crash', () => {
     const device = folder()
     device.put('a', 'one')
     await device.scan()
-    for (const [from, to] of [['a', 'b'], ['b', 'a']] as const) {
+    for (const [from, to] of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ] as const) {
       device.move(from, to)
       expect(await device.scan()).toMatchObject({ changed: 1 })
     }

@@ -32,6 +32,8 @@ export interface UpParts {
   readonly report: (progress: ScanProgress) => void
   /** A directory is about to be listed; so a watch that begins here misses nothing. `path`: names from the folder. */
   readonly visit?: (directory: Item, path: readonly string[]) => void
+  /** Not 0: files are not read to their end any more. */
+  readonly halted?: SharedArrayBuffer
   /** Of this run of the system; undefined where there is none. */
   readonly bootId?: () => string | undefined
 }

@@ -59,6 +59,24 @@ describe('a first scan', () => {
     await agrees(device)
   })
 
+  it('stores what is in small files before the log tells of them', async () => {
+    const device = folder()
+    device.put('small', 'text')
+    const order: string[] = []
+    const { replica, chunks } = device
+    const note = <T extends readonly unknown[], R>(what: string, act: (...given: T) => R) => {
+      return (...given: T): R => {
+        order.push(what)
+        return act(...given)
+      }
+    }
+    chunks.addSealed = note('content', chunks.addSealed.bind(chunks))
+    chunks.commit = note('lasting', chunks.commit.bind(chunks))
+    replica.write = note('log', replica.write.bind(replica))
+    await device.scan()
+    expect(order.slice(order.indexOf('content')).slice(0, 3)).toEqual(['content', 'lasting', 'log'])
+  })
+
   it('with "current" stores nothing twice', async () => {
     const device = folder()
     device.keep = 'current'

@@ -12,7 +12,7 @@ import type { HashedFile } from '../work/job.ts'
 import { attributeChanges } from './attribute-changes.ts'
 import * as plans from './content-plans.ts'
 import { timestampOf } from './file-time.ts'
-import { recordOutcome, type Outcome, type Readable } from './outcome.ts'
+import { recordOutcome, storeOutcome, type Outcome, type Readable } from './outcome.ts'
 import { intentKey, operationsAtOnce, pathOf, reportReadOnly, type ScanRun } from './scan-run.ts'
 import { isTorn, recordTorn } from './torn-file.ts'
 
@@ -77,6 +77,9 @@ export class Uploader {
     this.#operations = 0
     this.#sealed = 0
     const { writer, findings, parts } = this.#run
+    // A version must never be in the log without its content: after a crash the user's file may be another one already.
+    for (const outcome of group) storeOutcome(this.#run, outcome)
+    parts.chunks.commit()
     const changes = group.flatMap((outcome) => outcome.changes)
     const entries = writer.write(changes)
     if (entries !== undefined) findings.changed += entries.length

@@ -35,6 +35,7 @@ class FileHasher {
   readonly #memory = new ResultMemory()
   readonly #rows = new RowsWriter(this.#memory)
   readonly #content = suite.hasher()
+  readonly #halted: Uint8Array | undefined
   #sealed: Uint8Array[] = []
 
   constructor(fs: FileSystem, job: HashJob) {
@@ -43,6 +44,7 @@ class FileHasher {
     this.#maximum = job.chunker.maximum
     this.#keepUpTo = job.keepUpTo
     this.#chunker = chunkerFor(job.keys, job.chunker)
+    this.#halted = job.halted === undefined ? undefined : new Uint8Array(job.halted)
   }
 
   hash(path: string): HashedFile {
@@ -97,6 +99,7 @@ class FileHasher {
         buffer.copyWithin(0, at, end)
         end -= at
         at = 0
+        if (this.#halted?.[0] === 1) return undefined
         const part = buffer.subarray(end, Math.min(buffer.length, end + size - position))
         const isRead = this.#fs.read(file, part, position) === part.length
         if (!isRead || !samePrint(stat, this.#fs.statFile(file))) return undefined

@@ -56,6 +56,8 @@ export interface HashJob {
   readonly files: readonly { readonly path: string }[]
   /** Files of at most this many bytes come with their sealed chunks, to be stored; 0 for none. */
   readonly keepUpTo: number
+  /** Shared with the caller, who makes it 1 when the result is of no use any more: the files are `changing` then. */
+  readonly halted?: SharedArrayBuffer | undefined
 }
 export interface HashResult {
   readonly files: readonly HashedFile[]
@@ -108,6 +110,8 @@ export interface FillJob {
   readonly sources: readonly (ChunkSource | undefined)[]
   /** The file was begun before: look what is in place. */
   readonly isResumed: boolean
+  /** Shared with the caller, who makes it 1 when the result is of no use any more: rows are missing then. */
+  readonly halted?: SharedArrayBuffer | undefined
 }
 export interface FillResult {
   /** Rows that are still to come. */

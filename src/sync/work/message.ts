@@ -55,7 +55,7 @@ function look(value: unknown, seen: Seen): void {
 }
 
 function withCopies(value: unknown, copiesAll: boolean, transfer: ArrayBuffer[]): unknown {
-  if (typeof value !== 'object' || value === null) return value
+  if (typeof value !== 'object' || value === null || value instanceof SharedArrayBuffer) return value
   if (value instanceof Uint8Array || value instanceof Uint32Array) {
     const isLarge = value.byteLength >= largeFrom
     if (!isLarge && !copiesAll) return value

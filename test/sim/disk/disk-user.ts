@@ -173,7 +173,7 @@ export class DiskUser {
         const path = somewhere()
         if (fs.stat(path) !== undefined) return
         this.#say(`symlink ${path}`)
-        fs.makeSymlink(chance.pick(['a', 'b', '../c', 'nowhere']), path)
+        fs.makeSymlink(chance.pick(['a', 'b', 'b/c', 'nowhere']), path)
         this.#device.oracle.wrote(path)
         return
       }

@@ -62,6 +62,7 @@ export class EvilMember {
   #addresses: readonly string[] = []
   #session: LogSession | undefined
   #logStream: FrameStream | undefined
+  #key: Uint8Array | undefined
   /** Where it syncs its log honestly. */
   syncsLog = true
 
@@ -142,7 +143,7 @@ export class EvilMember {
   /** Signs it and lets the daemon take it from its log. */
   writes(...contents: (Operation | EvilContent)[]): void {
     this.eyes.now = Math.max(this.eyes.now, Date.now())
-    const all = contents.map((each) => ('type' in each ? this.evil.operation(each) : each))
+    const all = contents.map((each) => ('type' in each ? this.evil.operation(each, this.#epochKey()) : each))
     for (let at = 0; at < all.length; at += 500) {
       const batch = this.evil.batch(all.slice(at, at + 500))
       const { refused } = this.eyes.receive(batch)
@@ -204,7 +205,7 @@ export class EvilMember {
   put(
     name: string,
     { bytes, rows, hash }: Pick<EvilFile, 'bytes' | 'rows' | 'hash'>,
-    more: Partial<PutFile> & { readonly content?: Partial<PutFile['content']> } = {},
+    more: Partial<Omit<PutFile, 'content'>> & { readonly content?: Partial<PutFile['content']> } = {},
   ): EvilContent {
     const { manifest, chunkList } = packManifest(this.contentKeys, rows)
     const operation: PutFile = {
@@ -227,7 +228,7 @@ export class EvilMember {
   }
 
   withChunks(operation: Operation, chunkList: Uint8Array): EvilContent {
-    const content = this.evil.operation(operation)
+    const content = this.evil.operation(operation, this.#epochKey())
     if (chunkList.length === 0) return content
     const chunks = { hash: toHex(nodeSuite.hash(chunkList)), count: chunkList.length / 32 }
     return chunks.count > 2_048 ? { ...content, chunks } : { ...content, chunks, chunkList }
@@ -249,6 +250,12 @@ export class EvilMember {
 
   async stop(): Promise<void> {
     await this.hub.stop()
+  }
+
+  /** Opening the wraps again for each of thousands of operations would take long. */
+  #epochKey(): Uint8Array {
+    this.#key ??= this.evil.epochKey()
+    return this.#key
   }
 
   #start(stream: FrameStream): void {
