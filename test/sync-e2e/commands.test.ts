@@ -90,13 +90,11 @@ describe('answers in JSON, as docs/spec/cli.md has them', () => {
   })
 
   it('of a watched status: a value a line', async () => {
-    const watching = pair.ann.cli('status', '--watch', '--json')
-    const lines = await Promise.race([
-      watching,
-      new Promise<undefined>((resolve) => setTimeout(resolve, 2_000)),
-    ])
-    // It goes on until it is ended; the deadline of the command ends it otherwise.
-    expect(lines).toBeUndefined()
+    const shown = Promise.withResolvers<void>()
+    const watching = pair.ann.run(['status', '--watch', '--json'], {
+      onOutput: (text) => text.split('\n').length > 3 && shown.resolve(),
+    })
+    await shown.promise
     await pair.ann.stop()
     const { code, stdout } = await watching
     expect(code).toBe(3)

@@ -5,23 +5,33 @@ import type { ChunkSource } from '../work/job.ts'
 import { idAt, prefixOf } from './chunk-schema.ts'
 import type { FilePlaces } from './chunk-store.ts'
 
-type PlaceRow = readonly [holder: number, offset: number, length: number, key: Uint8Array]
+type PlaceRow = readonly [holder: number, number: number, offset: number, length: number, key: Uint8Array]
 type KeptRow = readonly [version: string, size: number]
 type FileSource = Extract<ChunkSource, { in: 'file' }>
 
-const findPlace = `SELECT holder, offset, length, key FROM places WHERE prefix = ? AND id = ?
-  ORDER BY holder, number LIMIT 1`
+const findPlace = `SELECT holder, number, offset, length, key FROM places WHERE prefix = ? AND id = ?
+  ORDER BY holder, number`
+/** How long a place in a user's file is passed over that was found wrong. */
+const doubtMs = 10_000
+const mostDoubts = 4_096
 const samePlaces = 'SELECT holder, number FROM places WHERE prefix = ? AND id = ? AND offset = ?'
 
 /** Chunks as plaintext in files: those of items, and kept versions. */
 export class ChunkPlaces {
   readonly #file: SqliteFile
   readonly #places: FilePlaces
+  readonly #now: () => number
+  /**
+   * Places in users' files that were found wrong, and until when they are passed over. A file may just have been moved or
+   * written to, and be there again before anybody has scanned it; what stands in it is for the scan to say.
+   */
+  readonly #doubts = new Map<string, number>()
   #keptBytes = 0
 
-  constructor(file: SqliteFile, places: FilePlaces) {
+  constructor(file: SqliteFile, places: FilePlaces, now: () => number) {
     this.#file = file
     this.#places = places
+    this.#now = now
   }
 
   load(): void {
@@ -86,15 +96,22 @@ export class ChunkPlaces {
 
   /** What is said of items that are gone is removed on the way. */
   find(id: Uint8Array): FileSource | undefined {
-    for (;;) {
-      const row = this.#file.rows<PlaceRow>(findPlace).get(prefixOf(id), id)
-      if (row === undefined) return undefined
-      const [holder, offset, length, key] = row
+    const statement = this.#file.rows<PlaceRow>(findPlace)
+    const gone: number[] = []
+    let found: FileSource | undefined
+    for (const [holder, number, offset, length, key] of statement.iterate(prefixOf(id), id)) {
+      if (this.#isDoubted(holder, number)) continue
       const path = this.#path(holder)
-      if (path !== undefined) return { in: 'file', path, offset, length, key }
-      if (!this.#file.isWritable) return undefined
-      this.#file.write(() => this.clear(holder))
+      if (path !== undefined) {
+        found = { in: 'file', path, offset, length, key }
+        break
+      }
+      gone.push(holder)
     }
+    if (gone.length > 0 && this.#file.isWritable) {
+      this.#file.write(() => gone.forEach((holder) => this.clear(holder)))
+    }
+    return found
   }
 
   forget(id: Uint8Array, source: FileSource): void {
@@ -106,7 +123,29 @@ export class ChunkPlaces {
       break
     }
     if (found === undefined) return
-    this.#file.sql('DELETE FROM places WHERE holder = ? AND number = ?').run(...found)
+    const [holder, number] = found
+    // Nobody writes to what is kept: that is damage, and stays so.
+    if (holder < 0) this.#file.sql('DELETE FROM places WHERE holder = ? AND number = ?').run(holder, number)
+    else this.#doubt(`${holder}/${number}`)
+  }
+
+  #doubt(place: string): void {
+    this.#doubts.delete(place)
+    this.#doubts.set(place, this.#now() + doubtMs)
+    for (const oldest of this.#doubts.keys()) {
+      if (this.#doubts.size <= mostDoubts) break
+      this.#doubts.delete(oldest)
+    }
+  }
+
+  #isDoubted(holder: number, number: number): boolean {
+    if (this.#doubts.size === 0) return false
+    const place = `${holder}/${number}`
+    const until = this.#doubts.get(place)
+    if (until === undefined) return false
+    if (until > this.#now()) return true
+    this.#doubts.delete(place)
+    return false
   }
 
   #path(holder: number): string | undefined {

@@ -38,6 +38,8 @@ export interface SqliteChunksOptions {
   readonly database?: DatabaseSync
   /** Pages of 4 KiB that the index may grow to. */
   readonly maxPages?: number
+  /** Of a monotonic clock, in milliseconds. */
+  readonly now?: () => number
   /** Packs end when they have grown to this. */
   readonly packBytes?: number
 }
@@ -77,7 +79,7 @@ export class SqliteChunks implements ChunkStore {
       this.#packs = new PackTable(this.#file)
       const packBytes = options.packBytes ?? usualPackBytes
       this.#sealed = new SealedChunks(this.#file, this.#files, this.#packs, packBytes)
-      this.#places = new ChunkPlaces(this.#file, options.places)
+      this.#places = new ChunkPlaces(this.#file, options.places, options.now ?? (() => performance.now()))
       this.#lists = new ChunkLists(this.#file)
       this.#collector = new Collector(this.#sealed, this.#packs, this.#files, this.#hash)
       this.#scrubber = new Scrubber(this.#file, this.#sealed, this.#hash)

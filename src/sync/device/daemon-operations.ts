@@ -209,7 +209,9 @@ export class DaemonOperations implements DaemonApi {
 
   /** Of all folders, with those that could not be opened. */
   #infoOf(text: string): FolderInfo {
-    return findFolder(this.folders(), text)
+    const { registry } = this.#parts
+    const failed = registry.failed.map((each) => this.#answers.failed(each))
+    return findFolder([...registry.all.map((folder) => this.#answers.info(folder)), ...failed], text)
   }
 
   /** A folder that stopped for a fault is opened again, as its user asks for it. */

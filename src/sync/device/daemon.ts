@@ -60,7 +60,9 @@ class Daemon {
     const clock = systemClock
     const suite = nodeSuite
     const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
-    this.#peers = new PeerBook(home, { deviceId: device.deviceId, name })
+    this.#peers = new PeerBook(home, { deviceId: device.deviceId, name }, (error) =>
+      log.warn({ error: errorMessage(error) }, 'addresses of other devices cannot be written down'),
+    )
     this.#pool = new ThreadPool({ threads: settings.hashers, closeMs })
     this.#registry = new FolderRegistry(home, {
       keys: device,

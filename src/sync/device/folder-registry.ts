@@ -150,11 +150,11 @@ export class FolderRegistry {
     const folder = this.#folders.get(id)
     const root = folder?.root ?? this.#failed.get(id)?.record.path
     if (root === undefined) return
+    this.#save((known) => known.id !== id)
     this.#folders.delete(id)
     this.#failed.delete(id)
     this.#leaving.add(id)
     try {
-      this.save()
       await folder?.stop()
       rmSync(this.#home.folderPlace(id), { recursive: true, force: true })
       rmSync(join(root, privatePaths.marker), { force: true })
@@ -164,8 +164,12 @@ export class FolderRegistry {
   }
 
   save(): void {
+    this.#save(() => true)
+  }
+
+  #save(isKept: (record: FolderRecord) => boolean): void {
     const open = this.all.map(({ id, name, root, isPaused }) => ({ id, name, path: root, paused: isPaused }))
-    this.#home.saveFolders([...open, ...this.failed.map(({ record }) => record)])
+    this.#home.saveFolders([...open, ...this.failed.map(({ record }) => record)].filter(isKept))
   }
 
   /** For good: nothing is opened after it. */

@@ -12,9 +12,17 @@ export class PeerBook implements DeviceNames {
   readonly #home: DeviceHome
   readonly #ownName: string
   readonly #peers: Map<DeviceId, PeerRecord>
+  readonly #onFault: (error: unknown) => void
+  #isSaved = true
 
-  constructor(home: DeviceHome, own: { readonly deviceId: DeviceId; readonly name: string }) {
+  /** `onFault`: the home takes no notes; what is known goes on as it is, and is written down later. */
+  constructor(
+    home: DeviceHome,
+    own: { readonly deviceId: DeviceId; readonly name: string },
+    onFault: (error: unknown) => void,
+  ) {
     this.#home = home
+    this.#onFault = onFault
     this.ownId = own.deviceId
     this.#ownName = own.name
     this.#peers = new Map(Object.entries(home.peers()))
@@ -52,9 +60,16 @@ export class PeerBook implements DeviceNames {
 
   #put(device: DeviceId, record: PeerRecord): void {
     const before = this.#peers.get(device)
-    if (before?.name === record.name && before.addresses.join() === record.addresses.join()) return
+    const isKnown = before?.name === record.name && before.addresses.join() === record.addresses.join()
+    if (isKnown && this.#isSaved) return
     this.#peers.set(device, record)
-    this.#home.savePeers(Object.fromEntries(this.#peers))
+    try {
+      this.#home.savePeers(Object.fromEntries(this.#peers))
+      this.#isSaved = true
+    } catch (error) {
+      this.#isSaved = false
+      this.#onFault(error)
+    }
   }
 }
 

@@ -14,6 +14,7 @@ import { DownSync } from '../plan/down-sync.ts'
 import type { FolderProblem } from '../plan/wanted.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
+import { whyMissing } from '../up/marker.ts'
 import { UpSync, type ScanReport } from '../up/up-sync.ts'
 import { FolderWatcher } from '../up/watcher.ts'
 import type { WatchDirectory } from '../up/watch-directory.ts'
@@ -184,7 +185,8 @@ export class ContentSide {
     if (this.#blocked !== undefined) return 'blocked'
     if (this.#scanning || this.#dirty === 'everything' || this.#dirty.size > 0) return 'scanning'
     if (this.#turn !== undefined || !this.#isPlanned || this.downloads.files > 0) return 'syncing'
-    return this.#againAt === Number.POSITIVE_INFINITY ? 'idle' : 'scanning'
+    const isWaiting = this.#againAt !== Number.POSITIVE_INFINITY || this.#watcher.isHearing
+    return isWaiting ? 'scanning' : 'idle'
   }
 
   /** What is going on, in a few words. */
@@ -275,10 +277,12 @@ export class ContentSide {
   tick(): void {
     const now = this.parts.clock.monotonic()
     if (this.#blocked !== undefined) {
-      if (this.#blocked.code === 'FOLDER_DISK_MISSING' && now - this.#blockedAt > blockedCheckMs) {
-        this.#blocked = undefined
-        this.scanSoon('everything')
-      }
+      if (this.#blocked.code !== 'FOLDER_DISK_MISSING' || now - this.#blockedAt < blockedCheckMs) return
+      this.#blockedAt = now
+      const { fs, root, replica } = this.parts
+      if (whyMissing(fs, root, replica.folderId) !== undefined) return
+      this.#blocked = undefined
+      this.scanSoon('everything')
       return
     }
     if (now >= this.#againAt) {

@@ -7,7 +7,8 @@ export const smallFileBytes = 1024 * 1024
 
 /** One wanted version on its way to the disk. */
 export interface Download {
-  readonly wanted: WantedContent
+  /** As the last plan has it, and always the same version at the same place. */
+  wanted: WantedContent
   readonly size: number
   /** Undefined for symlinks, and as long as the list of chunks is not known. */
   rows: ChunkRows | undefined

@@ -99,6 +99,8 @@ export class Downloads {
     const before = this.#byPlace.get(key)
     if (before !== undefined) {
       const isSame = before.wanted.version === wanted.version && before.wanted.item?.id === wanted.item?.id
+      // Its times, its execute bit or what it stands for may be others by now.
+      if (isSame) before.wanted = wanted
       if (isSame && before.state !== 'dropped' && before.state !== 'failed') return
       if (isSame && before.state === 'failed' && before.retryAt > this.#parts.clock.monotonic()) return
       this.#remove(before)

@@ -88,7 +88,7 @@ export class FolderPeers {
 
   linked(link: Link): void {
     this.#peers.set(link.peer, { link, session: undefined, asking: undefined, retryAt: 0 })
-    this.tick()
+    this.#parts.guard(() => this.tick())
   }
 
   /** A link that was there before this device knew that its other end has the folder. */
@@ -123,11 +123,19 @@ export class FolderPeers {
     const peer = this.#peers.get(link.peer)
     if (peer?.link !== link) return
     peer.retryAt = 0
-    this.tick()
+    this.#parts.guard(() => this.tick())
   }
 
   /** A stream that the peer opened. Returns why not. */
   accept(link: Link, stream: FrameStream): string {
+    let answer = 'the folder has stopped here'
+    this.#parts.guard(() => {
+      answer = this.#accept(link, stream)
+    })
+    return answer
+  }
+
+  #accept(link: Link, stream: FrameStream): string {
     if (!this.#isActive) return 'the folder is paused here'
     if (!this.isMember(link.peer)) return 'not a member as far as is known here'
     const peer = this.#peers.get(link.peer)
@@ -142,11 +150,13 @@ export class FolderPeers {
 
   /** The log has grown here. */
   changed(): void {
-    for (const peer of this.#peers.values()) {
-      peer.session?.changed()
-      // A revocation takes effect at once on this device's links.
-      if (peer.session !== undefined && !this.isMember(peer.link.peer)) this.#drop(peer)
-    }
+    this.#parts.guard(() => {
+      for (const peer of this.#peers.values()) {
+        peer.session?.changed()
+        // A revocation takes effect at once on this device's links.
+        if (peer.session !== undefined && !this.isMember(peer.link.peer)) this.#drop(peer)
+      }
+    })
   }
 
   compareAgain(): void {
@@ -191,7 +201,7 @@ export class FolderPeers {
       peer.retryAt = 0
       peer.link.poke()
     }
-    this.tick()
+    this.#parts.guard(() => this.tick())
   }
 
   #openLog(peer: FolderPeer): void {

@@ -160,7 +160,9 @@ export class Folder {
       keptPath: (version: EntryHash): string => join(root, privatePaths.kept, version),
     }
     const onProblem = (message: string): void => log.warn({ message }, 'chunk store')
-    this.chunks = stores?.chunks(places) ?? new SqliteChunks({ directory, places, onProblem })
+    this.chunks =
+      stores?.chunks(places) ??
+      new SqliteChunks({ directory, places, onProblem, now: () => clock.monotonic() })
     this.fetcher = new ChunkFetcher({
       clock,
       rate: download,
@@ -230,6 +232,8 @@ export class Folder {
     // A device without keys has nothing on its disk: it is at rest when it has the log.
     const content = this.#content?.state ?? (this.role === 'cache' ? 'idle' : 'syncing')
     if (content !== 'idle') return content
+    // What has just come shows itself to the plan when it is durable.
+    if (this.#commitTimer !== undefined) return 'syncing'
     return this.peers.isIdle ? 'idle' : 'syncing'
   }
 

@@ -135,7 +135,13 @@ export class SmallDownloads implements ChunkTaker {
     download.sealed = []
     if (!this.#active.delete(download)) return
     this.#activeBytes -= download.size
-    queueMicrotask(() => this.#begin())
+    queueMicrotask(() => {
+      try {
+        this.#begin()
+      } catch (error) {
+        this.#parts.onFault(error)
+      }
+    })
   }
 
   async stop(): Promise<void> {
@@ -207,12 +213,17 @@ export class SmallDownloads implements ChunkTaker {
   async #deliverAll(): Promise<void> {
     await this.#parts.lock.run(async () => {
       const running = new Set<Promise<void>>()
-      while (this.#ready.length > 0 && !this.#isStopped) {
-        const delivery: Promise<void> = this.#deliver(this.#next()).finally(() => running.delete(delivery))
-        running.add(delivery)
-        if (running.size >= deliveriesAtOnce) await Promise.race(running)
+      try {
+        while (this.#ready.length > 0 && !this.#isStopped) {
+          const delivery: Promise<void> = this.#deliver(this.#next()).finally(() => running.delete(delivery))
+          running.add(delivery)
+          if (running.size >= deliveriesAtOnce) await Promise.race(running)
+        }
+        await Promise.all(running)
+      } finally {
+        // If one fails, the others still change the disk: the lock is theirs as well.
+        await Promise.allSettled(running)
       }
-      await Promise.all(running)
     })
   }
 

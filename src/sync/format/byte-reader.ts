@@ -65,6 +65,27 @@ export class ByteReader {
     return toHex(this.bytes(length))
   }
 
+  /** Of either sign. */
+  integer(): number {
+    const isNegative = (this.#bytes[this.#offset] ?? 0) >>> 5 === 1
+    return isNegative ? -1 - this.head(1) : this.head(0)
+  }
+
+  boolean(): boolean {
+    const byte = this.#byte()
+    if (byte !== 0xf4 && byte !== 0xf5) throw new FormatError('shape', 'neither true nor false')
+    return byte === 0xf5
+  }
+
+  /** Throws for what is no UTF-8; nothing is dropped or mended. */
+  text(): string {
+    const length = this.head(3)
+    if (this.#offset + length > this.#bytes.length) throw new FormatError('malformed', 'cut off')
+    const bytes = this.#bytes.subarray(this.#offset, this.#offset + length)
+    this.#offset += length
+    return textOf(bytes)
+  }
+
   bytesOrNull(): Uint8Array | undefined {
     if (this.#bytes[this.#offset] !== 0xf6) return this.bytes()
     this.#offset++
@@ -76,4 +97,19 @@ export class ByteReader {
     if (byte === undefined) throw new FormatError('malformed', 'cut off')
     return byte
   }
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const codes: number[] = []
+
+/** Short plain names, which most are, cost a fraction of the decoder's time. */
+function textOf(bytes: Uint8Array): string {
+  if (bytes.length > 255) return decoder.decode(bytes)
+  codes.length = bytes.length
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index] ?? 0
+    if (byte > 0x7f) return decoder.decode(bytes)
+    codes[index] = byte
+  }
+  return String.fromCharCode(...codes)
 }

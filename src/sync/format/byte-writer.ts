@@ -64,6 +64,18 @@ export class ByteWriter {
     this.raw(bytes)
   }
 
+  /** Short, and well-formed. */
+  text(text: string): void {
+    if (isPlain(text)) {
+      this.head(3, text.length)
+      for (let index = 0; index < text.length; index++) this.#bytes[this.#length++] = text.charCodeAt(index)
+      return
+    }
+    const bytes = encoder.encode(text)
+    this.head(3, bytes.length)
+    this.raw(bytes)
+  }
+
   id(text: string): void {
     this.head(2, text.length >> 1)
     this.hex(text)
@@ -95,4 +107,11 @@ export function headLength(argument: number): number {
   if (argument < 0x100) return 2
   if (argument < 0x1_0000) return 3
   return argument < 0x1_0000_0000 ? 5 : 9
+}
+
+const encoder = new TextEncoder()
+
+function isPlain(text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 0x7f) return false
+  return true
 }

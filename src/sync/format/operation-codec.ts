@@ -6,6 +6,7 @@ import { asInteger, asTuple, Fields } from './fields.ts'
 import { FormatError } from './format-error.ts'
 import { limits } from './limits.ts'
 import type { FileContent, Operation, SetAttributes, Timestamp } from './operation.ts'
+import { encodePut, readPut } from './put-codec.ts'
 import { idBytes, idList, requireAtMost, requireName, requireText, requireUint } from './rules.ts'
 
 /** Its longest list, and its fields. */
@@ -25,17 +26,13 @@ const operationTypes = [
 
 /** Throws FormatError for an operation that nobody would read. */
 export function encodeOperation(operation: Operation): Uint8Array {
+  if (operation.type === 'put') return encodePut(operation)
   const fields = new Map<number, CborValue>([[0, operationTypes.indexOf(operation.type) + 1]])
   if (operation.type !== 'merge') fields.set(1, nodeBytes(operation.node))
   switch (operation.type) {
     case 'mkdir':
     case 'move':
       setPlace(fields, operation)
-      break
-    case 'put':
-      setPlace(fields, operation)
-      setContent(fields, operation.content)
-      fields.set(9, idList(operation.bases, hashLength, limits.bases))
       break
     case 'symlink':
       setPlace(fields, operation)
@@ -58,6 +55,8 @@ export function encodeOperation(operation: Operation): Uint8Array {
 /** Throws FormatError; the entry is then a valid one that changes nothing. */
 export function decodeOperation(bytes: Uint8Array): Operation {
   requireAtMost(bytes.length, limits.bodyBytes)
+  const put = readPut(bytes)
+  if (put !== undefined) return put
   const fields = Fields.of(bytes, mostItems)
   const operation = readOperation(fields)
   fields.end()
@@ -104,15 +103,6 @@ function readContent(fields: Fields): FileContent {
     exec: fields.boolean(7),
     hash: fields.id(8, hashLength),
   }
-}
-
-function setContent(fields: Map<number, CborValue>, content: FileContent): void {
-  requireAtMost(content.manifest.length, limits.manifestBytes)
-  fields.set(4, content.manifest)
-  fields.set(5, requireUint(content.size))
-  fields.set(6, timestampItems(content.mtime))
-  fields.set(7, content.exec)
-  fields.set(8, idBytes(content.hash, hashLength))
 }
 
 function readAttributes(fields: Fields, node: NodeId): SetAttributes {

@@ -1,6 +1,7 @@
 import { errorCode } from '../../base/errors.ts'
 import { printable } from '../../base/printable.ts'
 import type { Wire, WireHandler } from '../../net/wire.ts'
+import { freeMemory } from './free-memory.ts'
 import { encodeEnd, FrameReader, prefixBytes, writePrefix } from './frames.ts'
 import type { FrameFault } from './frames.ts'
 import type { FrameHandler } from './link.ts'
@@ -43,6 +44,8 @@ export class FramePipe implements WireHandler {
   #isOver = false
   #closeReason: string | undefined
   #closeWasTold = false
+  /** Payloads that nobody needs once they have left. */
+  #spent: Uint8Array[] = []
 
   constructor(wire: Wire, options: FramePipeOptions) {
     this.#wire = wire
@@ -63,7 +66,7 @@ export class FramePipe implements WireHandler {
     this.#readSoon()
   }
 
-  send(head: Uint8Array, payload: Uint8Array = nothing): boolean {
+  send(head: Uint8Array, payload: Uint8Array = nothing, isSpent = false): boolean {
     if (this.#isClosing) return false
     const { headBytes, payloadBytes } = this.#options.sendLimits ?? this.#options.limits
     if (head.length > headBytes || payload.length > payloadBytes) {
@@ -75,7 +78,10 @@ export class FramePipe implements WireHandler {
     wire.write(prefix)
     if (head.length > 0) wire.write(bufferOf(head))
     if (payload.length > 0) wire.write(bufferOf(payload))
-    return wire.uncork()
+    const isTaken = wire.uncork()
+    if (isSpent && isTaken) freeMemory(payload)
+    else if (isSpent) this.#spent.push(payload)
+    return isTaken
   }
 
   pause(): void {
@@ -120,10 +126,13 @@ export class FramePipe implements WireHandler {
   }
 
   onDrain(): void {
+    for (const payload of this.#spent) freeMemory(payload)
+    this.#spent = []
     if (!this.#isClosing) this.#handler?.onDrain()
   }
 
   onClose(error: Error | null): void {
+    this.#spent = []
     this.#isClosing = true
     this.#isOver = true
     this.#closeReason ??= error === null ? 'the other end closed it' : `${errorCode(error)}: ${error.message}`

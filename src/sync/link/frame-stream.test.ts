@@ -144,3 +144,33 @@ test('streams hear of the end of their link', async () => {
   expect(() => pair.link.open(log)).toThrow(expect.objectContaining({ code: 'LINK_CLOSED' }))
   expect(pair.far.closed).toEqual(['because'])
 })
+
+test('memory of a payload that nobody needs is given back once it has left, and not before', async () => {
+  const pair = await linked()
+  const ours = pair.link.open(chunks)
+  ours.setHandler({ onFrame: () => {}, onDrain: () => {}, onClose: () => {} })
+  const payloads = Array.from({ length: 12 }, (_, index) => new Uint8Array(1_000_000).fill(index + 1))
+  const larger = new Uint8Array(2_000_000).fill(99)
+  const kept = new Uint8Array(100_000).fill(98)
+  for (const payload of payloads) ours.send(bytesOf('spent'), payload, true)
+  ours.send(bytesOf('part'), larger.subarray(0, 1_000_000), true)
+  ours.send(bytesOf('kept'), kept)
+  // The window is full: the last ones have not left, and must stay as they are.
+  expect(payloads.at(-1)).toHaveLength(1_000_000)
+
+  const far = await eventually('the stream', () => pair.accepted[0])
+  const sums: string[] = []
+  far.setHandler({
+    onFrame: (_head, payload) => sums.push(`${payload.length} ${payload[0]} ${payload.at(-1)}`),
+    onDrain: () => {},
+    onClose: () => {},
+  })
+  await eventually('all frames', () => sums.length === 14 || undefined)
+  expect(sums).toEqual([
+    ...payloads.map((_, index) => `1000000 ${index + 1} ${index + 1}`),
+    '1000000 99 99',
+    '100000 98 98',
+  ])
+  await eventually('all memory', () => payloads.every(({ length }) => length === 0) || undefined)
+  expect([larger.length, kept.length]).toEqual([2_000_000, 100_000])
+})

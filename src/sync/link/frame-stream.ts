@@ -34,8 +34,8 @@ export class LinkFrameStream implements FrameStream {
     this.#pipe.setHandler(handler)
   }
 
-  send(head: Uint8Array, payload?: Uint8Array): boolean {
-    return this.#pipe.send(head, payload)
+  send(head: Uint8Array, payload?: Uint8Array, isSpent = false): boolean {
+    return this.#pipe.send(head, payload, isSpent)
   }
 
   pause(): void {

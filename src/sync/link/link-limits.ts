@@ -58,7 +58,7 @@ export const linkLimits = {
   addresses: 8,
   addressCharacters: 262,
   features: 32,
-  /** Links at one time, and those of one device with those that it has not greeted on or that are ending. */
+  /** Links at one time; and those of one device, with those that wait for its greeting and those that are ending. */
   links: 256,
   linksOfDevice: 8,
   /** Streams of the peer that came before its greeting was read. */

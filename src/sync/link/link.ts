@@ -35,8 +35,11 @@ export interface FrameStream {
   readonly peer: DeviceId
   readonly topic: StreamTopic
   setHandler(handler: FrameHandler): void
-  /** Takes the bytes over: they must not change any more. False: no more until `onDrain`. */
-  send(head: Uint8Array, payload?: Uint8Array): boolean
+  /**
+   * Takes the bytes over: they must not change any more. False: no more until `onDrain`. `isSpent`: nobody reads the
+   * payload after this, and its memory may be given back as soon as it has left.
+   */
+  send(head: Uint8Array, payload?: Uint8Array, isSpent?: boolean): boolean
   /** Stops reading, and so in time the peer's sending. */
   pause(): void
   resume(): void

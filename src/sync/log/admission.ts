@@ -8,12 +8,10 @@ import type { LogStore } from '../store/log-store.ts'
 import type { AcceptedEntry } from './acceptance.ts'
 import type { Dag } from './dag.ts'
 import { compareHlc } from './hlc.ts'
-import type { LogEntry } from './log-entry.ts'
+import { KeptEntry, type LogEntry, type PlacedEntry } from './log-entry.ts'
 import type { Membership, MembershipBody } from './membership.ts'
 import type { Refusal, RefusalReason } from './refusal.ts'
 import { BatchJudge } from './validity.ts'
-
-type Draft = { -readonly [Key in keyof LogEntry]: LogEntry[Key] }
 
 const noParents: readonly EntryHash[] = Object.freeze([])
 
@@ -142,10 +140,10 @@ export class Admission {
   }
 
   /** Texts are taken from entries that are here already, so that each is kept once. */
-  #draft({ hash, prev, meta }: EntryRecord, before: LogEntry | undefined, parents: LogEntry[]): Draft {
+  #draft({ hash, prev, meta }: EntryRecord, before: LogEntry | undefined, parents: LogEntry[]): KeptEntry {
     const { branch, clock } = this.#dag.place(before, parents)
     const { deviceId, incarnation } = before ?? meta
-    return {
+    const placed: PlacedEntry = {
       hash,
       prev: before?.hash ?? prev,
       deviceId,
@@ -157,11 +155,8 @@ export class Admission {
       parents: parents.length === 0 ? noParents : parents.map((parent) => parent.hash),
       branch,
       clock,
-      record: -1,
-      offset: 0,
-      length: 0,
-      operation: undefined,
     }
+    return new KeptEntry(placed, before)
   }
 
   #found(entry: LogEntry, genesis: Genesis): void {
@@ -172,10 +167,8 @@ export class Admission {
   #place(added: readonly AcceptedEntry[], batch: Batch, recordNumber: number): void {
     const places = entryPlaces(batch)
     for (let index = 0; index < added.length; index++) {
-      const draft = added[index]?.entry as Draft
-      draft.record = recordNumber
-      draft.offset = places[index]?.offset ?? 0
-      draft.length = places[index]?.length ?? 0
+      const entry = added[index]?.entry as KeptEntry
+      entry.store(recordNumber, places[index]?.offset ?? 0, places[index]?.length ?? 0)
     }
   }
 

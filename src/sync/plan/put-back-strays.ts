@@ -17,6 +17,7 @@ export function putBackStrays(parts: DownParts): void {
   const { root, fs, items } = parts
   const directory = join(root, privatePaths.temporary)
   if (fs.stat(directory)?.kind !== 'directory') return
+  let hasChanged = false
   for (const { name, isText } of fs.list(directory)) {
     const [, what, number] = (isText ? pattern.exec(name) : null) ?? []
     const item = what === undefined ? undefined : items.get(Number(number))
@@ -26,7 +27,9 @@ export function putBackStrays(parts: DownParts): void {
     } catch (error) {
       if (!isSystemError(error)) throw error
     }
+    hasChanged = true
   }
+  if (hasChanged) fs.syncDirectory(directory)
   items.commit()
 }
 

@@ -74,6 +74,8 @@ export class Removals {
       fs.rename(path, aside)
       turn.changed()
       turn.changedDirectories.add(join(path, '..'))
+      // Also what becomes of it there, or a loss of power brings it back when no item tells what it is.
+      turn.changedDirectories.add(join(aside, '..'))
       const after = fs.stat(aside)
       if (after !== undefined && !isUntouched(after, item.print)) {
         // Saved in this very moment: back with it, beside what may have the name by now.

@@ -1,9 +1,11 @@
 import type { CryptoSuite } from '../crypto/suite.ts'
 import type { EntryRecord } from '../format/entry.ts'
 import type { Genesis, Grant, Rekey } from '../format/membership.ts'
+import type { Operation } from '../format/operation.ts'
 import { entrySecret, openOperation } from '../format/sealing.ts'
 import { compareIds, type DeviceId, type EntryHash, type EpochId, type FolderId } from '../ids.ts'
 import type { AcceptedEntry } from '../log/acceptance.ts'
+import { KeptOperations } from '../log/kept-operations.ts'
 import type { LogEntry } from '../log/log-entry.ts'
 import type { Log } from '../log/log.ts'
 import { deviceIdOf } from '../crypto/identity.ts'
@@ -23,6 +25,8 @@ export class Opener {
   #closedCount = 0
   readonly #unreadable = new Map<EntryHash, DeviceId>()
   #keysTried = 0
+  readonly #kept = new KeptOperations()
+  readonly #written: LogEntry[] = []
 
   constructor(suite: CryptoSuite, log: Log, keyring: Keyring) {
     this.#suite = suite
@@ -66,6 +70,24 @@ export class Opener {
     return late
   }
 
+  /** Entries of this device, whose operations are known without a key, and by those who wrote them. */
+  wrote(entry: LogEntry, operation: Operation): void {
+    entry.operation = operation
+    this.#written.push(entry)
+  }
+
+  /** Makes small what was written since the last call; returns what stands for what now. */
+  settle(): ReadonlyMap<Operation, Operation> {
+    const kept = new Map<Operation, Operation>()
+    for (const entry of this.#written.splice(0)) {
+      if (entry.operation === undefined) continue
+      const small = this.#kept.keep(entry.operation)
+      if (small !== entry.operation) kept.set(entry.operation, small)
+      entry.operation = small
+    }
+    return kept
+  }
+
   #learn(entry: LogEntry, folderId: FolderId): void {
     const body = this.#log.body(entry)
     if (entry.kind === 'genesis') this.#keyring.learnGenesis(body as Genesis)
@@ -89,6 +111,6 @@ export class Opener {
     const secret = entrySecret(this.#suite, key, record.meta, record.prev, record.body)
     const operation = openOperation(this.#suite, secret, record.meta, record.body)
     if (typeof operation === 'string') this.#unreadable.set(entry.hash, entry.deviceId)
-    else entry.operation = operation
+    else entry.operation = this.#kept.keep(operation)
   }
 }

@@ -294,7 +294,7 @@ export class ServedStream implements FrameHandler, RateWaiter {
     }
     if (request.unanswered === 0) this.#answered()
     this.#parts.lane.spend(bytes)
-    this.#put(head, joined(parts))
+    this.#put(head, joined(parts), true)
     return true
   }
 
@@ -317,9 +317,9 @@ export class ServedStream implements FrameHandler, RateWaiter {
     this.#preparing--
   }
 
-  #put(head: Uint8Array, payload: Uint8Array): void {
+  #put(head: Uint8Array, payload: Uint8Array, isSpent = false): void {
     this.#quietTicks = 0
-    if (!this.#stream.send(head, payload)) this.#isBlocked = true
+    if (!this.#stream.send(head, payload, isSpent)) this.#isBlocked = true
   }
 }
 

@@ -21,25 +21,83 @@ export class TreeNode {
   placement = none
   /** Of the last mkdir, put, symlink, move or restore that named the node. */
   lastTouch = none
-  lastTrash = none
-  lastMtime = none
-  lastExec = none
   versionCount = 0
   /** Versions that no other version replaces. May be 0, when versions of other nodes replace all. */
   headCount = 0
-  /** A slot holds several nodes when they were given one name. */
-  children: Map<string, TreeNode | Set<TreeNode>> | undefined = undefined
-  /** Trashes that restores of this very node name, and how many restores do. */
-  restored: Map<EntryHash, number> | undefined = undefined
-  /** What was computed of its visibility. */
-  shade: Shade | undefined = undefined
   /** Waits in the list of changed content. */
   changed = false
+  /** Most nodes are files that never had any of it, and there is one for each file. */
+  #rare: Rare | undefined = undefined
 
   constructor(id: NodeId, kind: NodeKind) {
     this.id = id
     this.kind = kind
   }
+
+  get lastTrash(): number {
+    return this.#rare === undefined ? none : this.#rare.lastTrash
+  }
+
+  set lastTrash(position: number) {
+    this.#some.lastTrash = position
+  }
+
+  get lastMtime(): number {
+    return this.#rare === undefined ? none : this.#rare.lastMtime
+  }
+
+  set lastMtime(position: number) {
+    this.#some.lastMtime = position
+  }
+
+  get lastExec(): number {
+    return this.#rare === undefined ? none : this.#rare.lastExec
+  }
+
+  set lastExec(position: number) {
+    this.#some.lastExec = position
+  }
+
+  /** A slot holds several nodes when they were given one name. */
+  get children(): Map<string, TreeNode | Set<TreeNode>> | undefined {
+    return this.#rare?.children
+  }
+
+  set children(children: Map<string, TreeNode | Set<TreeNode>> | undefined) {
+    this.#some.children = children
+  }
+
+  /** Trashes that restores of this very node name, and how many restores do. */
+  get restored(): Map<EntryHash, number> | undefined {
+    return this.#rare?.restored
+  }
+
+  set restored(restored: Map<EntryHash, number> | undefined) {
+    this.#some.restored = restored
+  }
+
+  /** What was computed of its visibility. */
+  get shade(): Shade | undefined {
+    return this.#rare?.shade
+  }
+
+  set shade(shade: Shade | undefined) {
+    if (shade !== undefined || this.#rare !== undefined) this.#some.shade = shade
+  }
+
+  get #some(): Rare {
+    this.#rare ??= new Rare()
+    return this.#rare
+  }
+}
+
+class Rare {
+  lastTrash = none
+  lastMtime = none
+  lastExec = none
+  children: Map<string, TreeNode | Set<TreeNode>> | undefined = undefined
+  restored: Map<EntryHash, number> | undefined = undefined
+  shade: Shade | undefined = undefined
 }
 
 export function addChild(parent: TreeNode, node: TreeNode, name: string): void {

@@ -9,7 +9,7 @@ import type { TreeNode } from '../tree/node.ts'
 import type { ShownFile } from '../tree/shown.ts'
 import { chooseNode, parentIn, type NewPlace } from '../tree/spots.ts'
 import type { TreeView } from '../tree/tree-view.ts'
-import { versionsOf } from '../tree/versions.ts'
+import { versionsOf, type Version } from '../tree/versions.ts'
 
 /** What the disk has at a place, as far as it tells contents apart. */
 export type FoundContent =
@@ -125,12 +125,22 @@ export function isFree(items: ItemStore, node: NodeId): boolean {
   return items.ofNode(node).length === 0
 }
 
+/** Of what an item stands for, those that are later in order than one of them. */
+export function versionsAfter(
+  { view }: Replica,
+  item: Pick<Item, 'nodes'>,
+  version: EntryHash | undefined,
+): Version<LogEntry>[] {
+  const versions = versionsOf(view.tree.rows, knownNodes(view, item))
+  return versions.slice(versions.findIndex(({ entry }) => entry.hash === version) + 1)
+}
+
 function knownVersion(shown: ShownFile<LogEntry>, found: FoundContent): EntryHash | undefined {
   if (isContent(shown.current.operation, found)) return shown.current.entry.hash
   return shown.versions.findLast(({ operation }) => isContent(operation, found))?.entry.hash
 }
 
-function knownNodes(view: TreeView<LogEntry>, item: Item): TreeNode[] {
+function knownNodes(view: TreeView<LogEntry>, item: Pick<Item, 'nodes'>): TreeNode[] {
   return item.nodes.flatMap((id) => {
     const node = view.tree.node(id)
     return node?.kind === 'content' ? [node] : []

@@ -28,10 +28,13 @@ export interface Outcome {
   readonly since: number | undefined
 }
 
+/** By then the system has written what programs have left to it. */
+const settledMs = 60_000
+
 /** The log has it: says so in items and places of chunks. The caller commits. */
 export function recordOutcome(run: ScanRun, outcome: Outcome, version: EntryHash): void {
   const { items } = run.parts
-  const { parent, name, logName, nodes, stat, state, file, since } = outcome
+  const { parent, name, logName, nodes, stat, file, since } = outcome
   const print = fingerprintOf(stat)
   let id = outcome.item
   if (file === undefined) {
@@ -39,6 +42,9 @@ export function recordOutcome(run: ScanRun, outcome: Outcome, version: EntryHash
     items.update(id, { print })
   } else {
     const kind = file.state === 'symlink' ? ('symlink' as const) : ('file' as const)
+    // What its user has just saved may be lost with the power, and was neither deleted nor emptied then.
+    const isFresh = since !== undefined && stat.ctimeMs > since - settledMs
+    const state = isFresh ? ('unsettled' as const) : outcome.state
     const item = { parent, name, logName, kind, nodes, version, print, state }
     if (id === undefined) id = items.add(item).id
     else items.update(id, item)

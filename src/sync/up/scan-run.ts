@@ -16,6 +16,8 @@ export interface ScanRun {
   readonly shown: ShownDirectories
   /** Versions that this device may have put in place without being able to say so, by `intentKey`. */
   readonly intents: ReadonlyMap<string, ApplyIntent>
+  /** The system went down since the last scan, and with it what was not lasting of files and items. */
+  readonly isAfterBoot: boolean
   readonly signal: AbortSignal
 }
 

@@ -11,7 +11,7 @@ import { intentKey, type ScanRun } from './scan-run.ts'
 import { Scanner } from './scanner.ts'
 import { ShownDirectories } from './shown-directories.ts'
 import type { ScanOptions, ScanReport, UpParts } from './up-parts.ts'
-import { readBootId, verifyUnsettled } from './verify-unsettled.ts'
+import { hasBooted, readBootId, verifyUnsettled } from './verify-unsettled.ts'
 
 export type { Blocked, ScanOptions, ScanProgress, ScanReport, UpParts } from './up-parts.ts'
 
@@ -68,6 +68,7 @@ export class UpSync {
       writer: this.#writer,
       shown: new ShownDirectories(parts.replica),
       intents: this.#intents(),
+      isAfterBoot: hasBooted(parts),
       signal,
     }
     await this.#verify(run)

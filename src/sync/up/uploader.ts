@@ -14,7 +14,7 @@ import * as plans from './content-plans.ts'
 import { timestampOf } from './file-time.ts'
 import { recordOutcome, storeOutcome, type Outcome, type Readable } from './outcome.ts'
 import { intentKey, operationsAtOnce, pathOf, reportReadOnly, type ScanRun } from './scan-run.ts'
-import { isTorn, recordTorn } from './torn-file.ts'
+import { isTorn, isTornVersion, recordTorn } from './torn-file.ts'
 
 /** A file or symlink to be read: a new one, or one whose item says something else. */
 export interface FileTask {
@@ -110,6 +110,7 @@ export class Uploader {
       return
     }
     if (this.#intended(item.parent, item.name, item, read)) return
+    if (this.#isTorn(item, read, item)) return
     const plan = plans.planEdit(replica, item, found)
     if (plan === undefined) this.#fresh(parent, item.name, read, item)
     else if (plan.type === 'adopt') this.#adopt(item, { ...item, ...plan, state: 'synced' }, read)
@@ -124,6 +125,10 @@ export class Uploader {
     const directory = this.#run.shown.nodesOf(parent)
     const plan = plans.planNew(replica, items, { directory, logName, found }, random)
     const at = { parent: parent.id, name, logName }
+    const shown = replica.view.find(directory, logName)
+    if (plan.type === 'write' && shown !== undefined && shown.kind !== 'directory') {
+      if (this.#isTorn({ ...at, nodes: shown.nodes }, read, unknown)) return
+    }
     if (plan.type === 'adopt') this.#adopt(unknown, { ...at, ...plan, state: 'synced' }, read)
     else this.#write({ ...at, id: unknown?.id, nodes: [plan.place.node] }, plan.place, read)
   }
@@ -139,6 +144,20 @@ export class Uploader {
     }
     if (!isTorn(parts.replica, intent, read.file)) return false
     recordTorn(this.#run, item, intent, read.file.stat)
+    return true
+  }
+
+  /** Whether the power took what was just written there: then it is no edit, and is put there again. */
+  #isTorn(
+    at: Pick<Item, 'parent' | 'name' | 'logName' | 'nodes'>,
+    { file }: Read,
+    item: Item | undefined,
+  ): boolean {
+    const { parts, isAfterBoot } = this.#run
+    if (!isAfterBoot) return false
+    if (!isTornVersion(plans.versionsAfter(parts.replica, at, item?.version), file)) return false
+    const { parent, name, logName, nodes } = at
+    recordTorn(this.#run, item, { parent, name, logName, nodes, kind: 'file' }, file.stat)
     return true
   }
 

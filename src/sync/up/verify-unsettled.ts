@@ -22,6 +22,13 @@ export function readBootId({ fs, bootId }: UpParts): string | undefined {
   }
 }
 
+/** Since the last time that a scan looked. */
+export function hasBooted(parts: UpParts): boolean {
+  const known = parts.items.fact(fact)
+  const boot = known === undefined ? undefined : readBootId(parts)
+  return boot !== undefined && boot !== known
+}
+
 /**
  * After the system went down: files that were put in place and not certain to survive it are read before they are
  * believed. What is not what was put there, and nobody wrote to, is damage and no edit; what is missing was not deleted.
@@ -89,7 +96,8 @@ function judge(run: ScanRun, item: Item, file: HashedFile, isSure: boolean): voi
   }
 }
 
-/** Nobody has written to it since: a write sets the time. */
+/** Nobody has written to it since: a write sets the time, and who sets that back sets the time of the last change. */
 function isOurs({ print }: Item, stat: FileStat): boolean {
-  return print.ino === stat.ino && isSameTime(print.mtimeMs, stat.mtimeMs)
+  const isSame = print.ino === stat.ino && isSameTime(print.mtimeMs, stat.mtimeMs)
+  return isSame && stat.ctimeMs <= print.ctimeMs
 }

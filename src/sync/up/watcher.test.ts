@@ -128,6 +128,19 @@ describe('the watcher', () => {
     expect(watcher.size).toBe(2)
   })
 
+  it('watches anew what was made under a name and a number that went', () => {
+    const { device, watcher } = world
+    world.addAll()
+    const { id, print } = device.item('d')!
+    const before = world.open.get('d')
+    watcher.add(device.item('d')!, ['d'])
+    expect(world.open.get('d')).toBe(before)
+    device.items.update(id, { print: { ...print, birthtimeMs: print.birthtimeMs + 1 } })
+    watcher.add(device.item('d')!, ['d'])
+    expect(world.open.get('d')).not.toBe(before)
+    expect(watcher.size).toBe(3)
+  })
+
   it('says that there are not enough watches, and has everything scanned every minute', () => {
     world.most = 2
     world.addAll()

@@ -39,6 +39,7 @@ const systemTimers: WatchTimers = {
 
 interface Watched {
   readonly ino: number
+  readonly birthtimeMs: number
   readonly handle: DirectoryWatch
 }
 
@@ -73,6 +74,11 @@ export class FolderWatcher {
     return this.#watched.size
   }
 
+  /** Something was heard that has not been told yet. */
+  get isHearing(): boolean {
+    return this.#timer !== undefined
+  }
+
   /** Directories are watched from the first `add` on: the first scan visits all. */
   start(): void {
     this.#isRunning = true
@@ -105,14 +111,15 @@ export class FolderWatcher {
     if (!this.#isRunning || this.#isLimited || item.kind !== 'directory' || item.parent === stashItem) return
     const { id, print } = item
     const known = this.#watched.get(id)
-    if (known?.ino === print.ino) return
+    // The number of what was removed goes to the next that is made.
+    if (known?.ino === print.ino && known.birthtimeMs === print.birthtimeMs) return
     if (known !== undefined) this.#release(id)
     try {
       const handle = this.#watch(join(this.#parts.root, ...path), {
         onEvent: (name) => this.#heard(id, path.length === 0 ? name : undefined),
         onError: (error) => this.#failed(id, error),
       })
-      this.#watched.set(id, { ino: print.ino, handle })
+      this.#watched.set(id, { ino: print.ino, birthtimeMs: print.birthtimeMs, handle })
     } catch (error) {
       this.#failed(id, error)
     }

@@ -119,7 +119,10 @@ export interface FillResult {
   readonly fault: DiskFault | undefined
 }
 
-/** Sealed chunks that came from another device: verifies, opens, and writes each to its place in a temporary file. */
+/**
+ * Sealed chunks that came from another device: verifies, opens, and writes each to its place in a temporary file. Takes
+ * the sealed bytes away from the caller.
+ */
 export interface PlaceJob {
   readonly path: string
   readonly keys: ContentKeys

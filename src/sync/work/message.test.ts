@@ -40,6 +40,20 @@ describe('a job', () => {
     expect(memoryOf(messageOf({ sealed: memory.subarray(0, 100_000) }))).toBe(100_000)
   })
 
+  test('what is given away goes along itself, also where it is named twice; a part of something larger does not', () => {
+    const [own, memory] = [new Uint8Array(100_000).fill(5), new Uint8Array(200_000).fill(6)]
+    const job = { pieces: [{ sealed: own }, { sealed: own }, { sealed: memory.subarray(0, 100_000) }] }
+    const { value, transfer } = messageOf(job, true)
+    const sent = structuredClone(value, { transfer: [...transfer] }) as typeof job
+    expect(sent.pieces.map(({ sealed }) => [sealed.length, sealed[0]])).toEqual([
+      [100_000, 5],
+      [100_000, 5],
+      [100_000, 6],
+    ])
+    expect(own).toHaveLength(0)
+    expect(memory).toHaveLength(200_000)
+  })
+
   test('parts that fill their memory are sent as they are', () => {
     const memory = new Uint8Array(30_000)
     const job = {

@@ -13,16 +13,19 @@ const largeFrom = 32_768
 /** Memory that is sent without being used; above it, every view is copied to memory of its own first. */
 const waste = 262_144
 
-/** For the caller's data, which stays the caller's: what is large is copied once, and the copy handed over. */
-export function messageOf(value: unknown): Message {
+/**
+ * For the caller's data, which stays the caller's: what is large is copied once, and the copy handed over. With `isGiven`
+ * large arrays with memory of their own are handed over themselves.
+ */
+export function messageOf(value: unknown, isGiven = false): Message {
   const seen: Seen = { buffers: new Set(), large: 0, used: 0 }
   look(value, seen)
   let memory = 0
   for (const buffer of seen.buffers) memory += buffer.byteLength
   const copiesAll = memory > seen.used * 2 + waste
   if (seen.large === 0 && !copiesAll) return { value, transfer: [] }
-  const transfer: ArrayBuffer[] = []
-  return { value: withCopies(value, copiesAll, transfer), transfer }
+  const copier = { copiesAll, isGiven, transfer: new Set<ArrayBuffer>() }
+  return { value: withCopies(value, copier), transfer: [...copier.transfer] }
 }
 
 /** For a job's result, which nobody here needs any more: all large arrays are handed over as they are. */
@@ -54,30 +57,43 @@ function look(value: unknown, seen: Seen): void {
   else for (const item of Object.values(value)) look(item, seen)
 }
 
-function withCopies(value: unknown, copiesAll: boolean, transfer: ArrayBuffer[]): unknown {
-  if (typeof value !== 'object' || value === null || value instanceof SharedArrayBuffer) return value
+interface Copier {
+  readonly copiesAll: boolean
+  readonly isGiven: boolean
+  readonly transfer: Set<ArrayBuffer>
+}
+
+function withCopies(value: unknown, copier: Copier): unknown {
+  if (typeof value !== 'object' || value === null) return value
   if (value instanceof Uint8Array || value instanceof Uint32Array) {
     const isLarge = value.byteLength >= largeFrom
-    if (!isLarge && !copiesAll) return value
+    if (!isLarge && !copier.copiesAll) return value
+    const own = copier.isGiven ? ownMemoryOf(value) : undefined
+    if (own !== undefined) {
+      copier.transfer.add(own)
+      return value
+    }
     const copy = value instanceof Uint8Array ? Uint8Array.from(value) : Uint32Array.from(value)
-    if (isLarge) transfer.push(copy.buffer)
+    if (isLarge) copier.transfer.add(copy.buffer)
     return copy
   }
-  if (Array.isArray(value)) return value.map((item: unknown) => withCopies(item, copiesAll, transfer))
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, withCopies(item, copiesAll, transfer)]),
-  )
+  if (Array.isArray(value)) return value.map((item: unknown) => withCopies(item, copier))
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withCopies(item, copier)]))
 }
 
 function collectLarge(value: unknown, buffers: Set<ArrayBuffer>): void {
   if (typeof value !== 'object' || value === null) return
   if (ArrayBuffer.isView(value)) {
-    const { buffer, byteLength } = value
-    // A part of a larger memory may have other parts in use.
-    const isAlone = byteLength >= largeFrom && byteLength === buffer.byteLength
-    if (isAlone && buffer instanceof ArrayBuffer) buffers.add(buffer)
+    const own = ownMemoryOf(value)
+    if (own !== undefined) buffers.add(own)
     return
   }
   if (Array.isArray(value)) for (const item of value) collectLarge(item, buffers)
   else for (const item of Object.values(value)) collectLarge(item, buffers)
+}
+
+/** Undefined for small arrays, and for a part of a larger memory, which may have other parts in use. */
+function ownMemoryOf({ buffer, byteLength }: ArrayBufferView): ArrayBuffer | undefined {
+  const isAlone = byteLength >= largeFrom && byteLength === buffer.byteLength
+  return isAlone && buffer instanceof ArrayBuffer ? buffer : undefined
 }

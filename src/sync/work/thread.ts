@@ -23,6 +23,9 @@ export interface ThreadEvents {
 /** The source runs as it is, so the worker is TypeScript beside TypeScript, and JavaScript when built. */
 const defaultEntry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)
 
+/** Jobs with large arrays that nobody needs afterwards, whatever becomes of the job. */
+const givers: ReadonlySet<JobName> = new Set<JobName>(['place'])
+
 /** One worker thread with at most one job. It keeps the process alive only while it has one. */
 export class Thread {
   readonly #worker: Worker
@@ -42,7 +45,7 @@ export class Thread {
 
   /** Throws if the job is no plain data. */
   run(work: ThreadJob): void {
-    const { value, transfer } = messageOf(work)
+    const { value, transfer } = messageOf(work, givers.has(work.name))
     this.#worker.postMessage(value, [...transfer])
     this.#worker.ref()
     this.#job = work.name

@@ -12,10 +12,22 @@ export async function checkDisks(world: DiskWorld): Promise<void> {
   const all = devices.map((device) => onDisk(device))
   for (const [index, device] of devices.entries()) {
     const shown = inView(device)
-    demand(all[index]?.join('\n') === shown.join('\n'), 'I1', () => `${device.name}: disk and log differ: ${difference(all[index] ?? [], shown)}`)
-    demand(all[index]?.join('\n') === all[0]?.join('\n'), 'I1', () => `${device.name} differs from ${first.name}: ${difference(all[index] ?? [], all[0] ?? [])}`)
+    demand(
+      all[index]?.join('\n') === shown.join('\n'),
+      'I1',
+      () => `${device.name}: disk and log differ: ${difference(all[index] ?? [], shown)}`,
+    )
+    demand(
+      all[index]?.join('\n') === all[0]?.join('\n'),
+      'I1',
+      () => `${device.name} differs from ${first.name}: ${difference(all[index] ?? [], all[0] ?? [])}`,
+    )
     const digests = JSON.stringify(device.folder?.replica.digest())
-    demand(digests === JSON.stringify(first.folder?.replica.digest()), 'I1', () => `${device.name} has another log`)
+    demand(
+      digests === JSON.stringify(first.folder?.replica.digest()),
+      'I1',
+      () => `${device.name} has another log`,
+    )
     const left = device.disk.model.list(`${root}/.harp/tmp`).map(({ name }) => name)
     demand(left.length === 0, 'I8', () => `${device.name}: left in .harp/tmp: ${left.join(' ')}`)
     const { problems } = device.folder as NonNullable<typeof device.folder>
@@ -54,9 +66,17 @@ function checkAuthors({ devices }: DiskWorld): void {
     if (author === undefined || operation === undefined) continue
     if (operation.type === 'put') {
       const { hash } = operation.content
-      demand(author.oracle.contents.has(hash), 'invented', () => `${author.name} put ${hash.slice(0, 12)} as ${operation.name}, which none of its users wrote`)
+      demand(
+        author.oracle.contents.has(hash),
+        'invented',
+        () => `${author.name} put ${hash.slice(0, 12)} as ${operation.name}, which none of its users wrote`,
+      )
     } else if (operation.type === 'symlink') {
-      demand(author.oracle.contents.has(`-> ${operation.target}`), 'invented', () => `${author.name} linked ${operation.name}`)
+      demand(
+        author.oracle.contents.has(`-> ${operation.target}`),
+        'invented',
+        () => `${author.name} linked ${operation.name}`,
+      )
     } else if (operation.type === 'trash') {
       const name = replica.tree.node(operation.node)?.name ?? ''
       const removed = new Set([...author.oracle.removed].map(plainName))
@@ -78,7 +98,11 @@ function checkForks({ devices }: DiskWorld): void {
       branches.set(deviceId, (branches.get(deviceId) ?? 0) + 1)
     }
     for (const [device, count] of branches) {
-      demand(count === 1, 'I8', () => `${name}: ${count} chains of ${devices.find(({ id }) => id === device)?.name}`)
+      demand(
+        count === 1,
+        'I8',
+        () => `${name}: ${count} chains of ${devices.find(({ id }) => id === device)?.name}`,
+      )
     }
   }
 }
@@ -87,11 +111,18 @@ async function checkAudits({ devices, time }: DiskWorld): Promise<void> {
   for (const device of devices) {
     let result: unknown
     device.inProcess((folder) => {
-      void folder.audit(false).then((report) => (result = report), (error: unknown) => (result = error))
+      void folder.audit(false).then(
+        (report) => (result = report),
+        (error: unknown) => (result = error),
+      )
     })
     await time.run(60_000, () => result !== undefined)
     const findings = (result as { findings?: readonly unknown[] } | undefined)?.findings
-    demand(findings?.length === 0, 'audit', () => `${device.name}: ${JSON.stringify(result)} ${String(result)}`)
+    demand(
+      findings?.length === 0,
+      'audit',
+      () => `${device.name}: ${JSON.stringify(result)} ${String(result)}`,
+    )
   }
 }
 
@@ -109,18 +140,33 @@ async function checkVersions(world: DiskWorld): Promise<void> {
       const to = `/home/restored-${++number}`
       let result: unknown
       reader.inProcess((folder) => {
-        void folder.restoring().toFile(path, version, to).then(() => (result = 'done'), (error: unknown) => (result = error))
+        void folder
+          .restoring()
+          .toFile(path, version, to)
+          .then(
+            () => (result = 'done'),
+            (error: unknown) => (result = error),
+          )
       })
       await time.run(700_000, () => result !== undefined)
       const author = devices.find(({ id }) => id === replica.log.entry(version)?.deviceId)
-      demand(result === 'done' || operation.content.size > 1_048_576, 'I3', () => `${reader.name} cannot read ${path.join('/')} ${version.slice(0, 12)} (${operation.content.size} bytes) of ${author?.name}: ${String(result)}`)
+      demand(
+        result === 'done' || operation.content.size > 1_048_576,
+        'I3',
+        () =>
+          `${reader.name} cannot read ${path.join('/')} ${version.slice(0, 12)} (${operation.content.size} bytes) of ${author?.name}: ${String(result)}`,
+      )
       if (result !== 'done') {
         world.count('unreadable large versions')
         continue
       }
       world.count('versions')
       const content = reader.oracle.contentAt(to)
-      demand(content === operation.content.hash, 'I3', () => `${path.join('/')} ${version.slice(0, 12)} was restored wrong`)
+      demand(
+        content === operation.content.hash,
+        'I3',
+        () => `${path.join('/')} ${version.slice(0, 12)} was restored wrong`,
+      )
     }
   }
 }
@@ -138,7 +184,10 @@ function onDisk({ disk, oracle }: DiskDevice): string[] {
         lines.push(`${start}${name}/`)
         walk(path, `${start}${name}/`)
       } else if (stat.kind === 'symlink') lines.push(`${start}${name} ${oracle.contentAt(path)}`)
-      else lines.push(`${start}${name} ${oracle.contentAt(path)} ${stat.exec ? 'x' : '-'} ${Math.floor(stat.mtimeMs)}`)
+      else
+        lines.push(
+          `${start}${name} ${oracle.contentAt(path)} ${stat.exec ? 'x' : '-'} ${Math.floor(stat.mtimeMs)}`,
+        )
     }
   }
   walk(root, '')
@@ -153,7 +202,10 @@ function inView({ folder }: DiskDevice): string[] {
     else {
       const { operation } = shown.current
       if (operation.type === 'symlink') lines.push(`${name} -> ${operation.target}`)
-      else lines.push(`${name} ${operation.content.hash} ${shown.exec ? 'x' : '-'} ${shown.mtime === undefined ? '?' : shown.mtime.seconds * 1000 + Math.floor(shown.mtime.nanos / 1e6)}`)
+      else
+        lines.push(
+          `${name} ${operation.content.hash} ${shown.exec ? 'x' : '-'} ${shown.mtime === undefined ? '?' : shown.mtime.seconds * 1000 + Math.floor(shown.mtime.nanos / 1e6)}`,
+        )
     }
   }
   return lines.sort()

@@ -117,9 +117,10 @@ export class DiskDevice {
 
   losePower(seed: number): void {
     this.kill()
+    const saved = this.oracle.saved()
     this.disk.losePower(seed)
     this.boots++
-    this.oracle.lostPower()
+    this.oracle.lostPower(saved)
   }
 
   /** In good order. */
@@ -173,7 +174,14 @@ export class DiskDevice {
         chunks: (places) =>
           mortal(
             life,
-            new SqliteChunks({ directory: home, places, packs: fs, database: this.#chunks, packBytes: 1 << 20 }),
+            new SqliteChunks({
+              directory: home,
+              places,
+              packs: fs,
+              database: this.#chunks,
+              packBytes: 1 << 20,
+              now: () => clock.monotonic(),
+            }),
           ),
       },
     }

@@ -243,10 +243,11 @@ export class DiskWorld {
     const { time, devices } = this
     this.say('rest')
     this.#apart.clear()
-    for (const [index, user] of this.users.entries()) if (user.later !== undefined) {
-      user.act(Number.POSITIVE_INFINITY)
-      void index
-    }
+    for (const [index, user] of this.users.entries())
+      if (user.later !== undefined) {
+        user.act(Number.POSITIVE_INFINITY)
+        void index
+      }
     for (const { life } of devices) life.onCall = undefined
     const end = time.monotonic() + restMs
     let quiet = 0

@@ -76,16 +76,40 @@ export class Oracle {
     return this.#known.has(content)
   }
 
-  /** What a loss of power made of files that users wrote and never synced is theirs, too. */
-  lostPower(): void {
+  /** Contents of users' files, by inode: to be compared after a loss of power. */
+  saved(): Map<number, string> {
+    const saved = new Map<number, string>()
+    this.#walk((path, ino) => {
+      const content = this.contentAt(path)
+      if (content !== undefined && this.inodes.has(ino)) saved.set(ino, content)
+    })
+    return saved
+  }
+
+  /**
+   * What a loss of power made of files that users wrote and never synced may be taken for what they wrote, and may be
+   * put right. What was put aside had its version before.
+   */
+  lostPower(saved: ReadonlyMap<number, string>): void {
+    this.inodes.clear()
+    this.#walk((path, ino) => {
+      const content = this.contentAt(path)
+      const before = saved.get(ino)
+      if (content === undefined || before === undefined) return
+      this.contents.add(content)
+      if (content === before) this.inodes.add(ino)
+    })
+  }
+
+  #walk(visit: (path: string, ino: number) => void): void {
     const { model } = this.#device.disk
     const walk = (directory: string): void => {
       for (const { name } of model.list(directory)) {
         const path = `${directory}/${name}`
-        if (name === '.harp') continue
         const stat = model.stat(path)
-        if (stat?.kind === 'directory') walk(path)
-        else if (stat !== undefined && this.inodes.has(stat.ino)) this.wrote(path)
+        if (name === '.harp' || stat === undefined) continue
+        if (stat.kind === 'directory') walk(path)
+        else visit(path, stat.ino)
       }
     }
     walk('/folder')

@@ -142,7 +142,14 @@ export class CrashDevice {
   #environment(): NodeJS.ProcessEnv {
     // oxlint-disable-next-line node/no-process-env -- what children need besides is PATH alone
     const { PATH } = process.env
-    const { keep = 'all' } = this.#options
-    return { PATH, HOME: this.home, HARP_HOME: this.home, HARP_KEEP: keep, HARP_HASHERS: '1' }
+    const { keep = 'all', base } = this.#options
+    return {
+      PATH,
+      HOME: this.home,
+      HARP_HOME: this.home,
+      HARP_KEEP: keep,
+      HARP_HASHERS: '1',
+      NODE_COMPILE_CACHE: join(base, 'compiled'),
+    }
   }
 }

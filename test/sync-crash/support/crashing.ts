@@ -86,7 +86,8 @@ class Crashing {
     const { devices, users, chance } = this.#stage
     const { firstFiles = 300 } = this.#options
     for (let file = 0; file < firstFiles; file++) {
-      users[0].save(`first/${file % 7}/n${file}`, 512 * chance.between(1, file % 50 === 0 ? 4_000 : 40))
+      const size = 512 * chance.between(1, file % 50 === 0 ? 4_000 : 40)
+      users[0].save(`first/${file % 7}/n${file}`, size, true)
     }
     for (const device of devices) device.start()
     await shareFolder(this.#stage)

@@ -31,7 +31,7 @@ export interface Stage {
 
 const fromSource = fileURLToPath(new URL('../../support/harp-main.ts', import.meta.url))
 
-/** The first device has a home and its daemon runs, the second as well; no folder yet. */
+/** Two devices with homes; no folder and no daemon yet. */
 export async function openStage({ seed, program = fromSource, tell }: StageOptions): Promise<Stage> {
   const base = mkdtempSync(join(tmpdir(), 'harp-crash-'))
   const chance = new Chance(seed)
@@ -48,6 +48,10 @@ export async function openStage({ seed, program = fromSource, tell }: StageOptio
   const users = [sit(devices[0], 1), sit(devices[1], 2)] as const
   const readers = [new TreeReader(devices[0].root), new TreeReader(devices[1].root)] as const
   await Promise.all(devices.map((device) => device.cli('init', '--name', device.name)))
+  // One that ends in peace leaves its compiled sources to the many that do not.
+  devices[0].start()
+  await devices[0].untilUp()
+  await devices[0].stop()
   return { base, chance, ledger, deeds, devices, users, readers, tell: timed }
 }
 

@@ -75,7 +75,7 @@ export class User {
   }
 
   /** A file that is written beside and renamed to its place. */
-  save(path: string, size: number): void {
+  save(path: string, size: number, isSilent = false): void {
     const { ledger, device, deeds } = this.#parts
     const bytes = this.#bytes(size)
     const beside = join(dirname(this.#at(path)), `.${this.#number}.saving`)
@@ -86,7 +86,7 @@ export class User {
     renameSync(beside, this.#at(path))
     ledger.destroyed(before, device)
     deeds.file(device, { [path]: hash })
-    this.#tell(`save ${path} ${size} ${hash.slice(0, 8)}`)
+    if (!isSilent) this.#tell(`save ${path} ${size} ${hash.slice(0, 8)}`)
   }
 
   /** 512 bytes of a file, in place. */

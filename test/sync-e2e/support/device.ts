@@ -11,8 +11,7 @@ import type { DeviceStatus, FolderStatus, StatusError } from '../../../src/sync/
 import { deadlineIn, elapse, eventually, within } from '../../support/deadline.ts'
 import { freePorts } from '../../support/free-ports.ts'
 
-const entry =
-  process.env['HARP_E2E_ENTRY'] ?? fileURLToPath(new URL('../../support/harp-main.ts', import.meta.url))
+const entry = process.env['HARP_E2E_ENTRY'] ?? fileURLToPath(new URL('main.ts', import.meta.url))
 const startMs = 60_000
 const commandMs = 90_000
 const patienceMs = 60_000
@@ -25,6 +24,14 @@ export interface Answer {
   readonly json: unknown
 }
 
+export interface RunOptions {
+  readonly environment?: Readonly<Record<string, string>>
+  /** On standard input. */
+  readonly input?: string
+  /** What it has printed so far, each time that there is more. */
+  readonly onOutput?: (stdout: string) => void
+}
+
 export interface DeviceOptions {
   readonly name: string
   /** Where its home and its folders are. */
@@ -34,6 +41,7 @@ export interface DeviceOptions {
   /** Address to listen at; the port is a free one, the same for all runs. */
   readonly listen?: string
   readonly flags?: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 interface Daemon {
@@ -124,23 +132,19 @@ export class Device {
     return this.run(args)
   }
 
-  async run(
-    args: readonly string[],
-    options: {
-      readonly environment?: Readonly<Record<string, string>>
-      readonly input?: string
-      readonly cwd?: string
-    } = {},
-  ): Promise<Answer> {
+  async run(args: readonly string[], options: RunOptions = {}): Promise<Answer> {
     const [command = '', ...rest] = [...(this.#options.wrap ?? []), ...program(args)]
     const child = spawn(command, rest, {
       env: { ...this.#environment(), ...options.environment },
-      cwd: options.cwd ?? this.place,
+      cwd: this.place,
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     let stdout = ''
     let stderr = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text
+      options.onOutput?.(stdout)
+    })
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
     child.stdin.on('error', () => undefined)
     if (options.input !== undefined) child.stdin.end(options.input)
@@ -205,7 +209,8 @@ export class Device {
   }
 
   #environment(): Readonly<Record<string, string>> {
-    return { PATH: process.env['PATH'] ?? '', TZ: 'UTC', HARP_HOME: this.home, HOME: this.place }
+    const usual = { PATH: process.env['PATH'] ?? '', TZ: 'UTC', HARP_HOME: this.home, HOME: this.place }
+    return { ...usual, ...this.#options.environment }
   }
 
   #running(): Daemon {

@@ -12,7 +12,7 @@ export const folderName = 'Shared'
 export interface PairOptions {
   readonly role?: Role
   readonly ann?: Partial<DeviceOptions>
-  readonly bob?: Partial<DeviceOptions>
+  readonly bob?: Partial<DeviceOptions> | ((bobRoot: string) => Partial<DeviceOptions>)
   /** Before the folder is added. */
   readonly prepare?: (annRoot: string, bobRoot: string) => void
 }
@@ -31,10 +31,12 @@ export class Pair {
   /** Ann founds the folder, Bob joins it. Not yet in sync. */
   static async start(options: PairOptions = {}): Promise<Pair> {
     const place = newPlace()
+    const bobRoot = join(place, 'bob', folderName)
+    const ofBob = typeof options.bob === 'function' ? options.bob(bobRoot) : options.bob
     const pair = new Pair(
       place,
       new Device({ name: 'ann', place, ...options.ann }),
-      new Device({ name: 'bob', place, ...options.bob }),
+      new Device({ name: 'bob', place, ...ofBob }),
     )
     try {
       mkdirSync(pair.annRoot, { recursive: true })

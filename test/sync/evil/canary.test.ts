@@ -65,7 +65,9 @@ function formsOf(secret: Uint8Array): Buffer[] {
 }
 
 function leaks(where: Buffer, secrets: Readonly<Record<string, readonly Buffer[]>>): string[] {
-  return Object.entries(secrets).flatMap(([name, forms]) => (forms.some((form) => where.includes(form)) ? [name] : []))
+  return Object.entries(secrets).flatMap(([name, forms]) =>
+    forms.some((form) => where.includes(form)) ? [name] : [],
+  )
 }
 
 function filesBelow(directory: string): Map<string, Buffer> {

@@ -65,12 +65,18 @@ describe('chunks that are not what they should be:', () => {
 
 describe('answers that nobody asked for:', () => {
   const answers: [string, Answer][] = [
-    ['chunks', (_message, send) => send({ type: 'chunks', request: 99, first: 0, lengths: [3] }, Buffer.alloc(3))],
+    [
+      'chunks',
+      (_message, send) => send({ type: 'chunks', request: 99, first: 0, lengths: [3] }, Buffer.alloc(3)),
+    ],
     ['a list', (message, send) => send({ type: 'list', request: message.request, offset: 0, total: 0 })],
     ['questions', (_message, send) => send({ type: 'want', request: 0, ids: new Uint8Array(32) })],
     ['no CBOR', (_message, _send, stream) => void stream.send(randomBytes(100))],
     ['a bomb of CBOR', (_message, _send, stream) => void stream.send(Buffer.alloc(60_000, 0x81))],
-    ['an array of 2^32', (_message, _send, stream) => void stream.send(Buffer.from('a4000201000200039affffffff', 'hex'))],
+    [
+      'an array of 2^32',
+      (_message, _send, stream) => void stream.send(Buffer.from('a4000201000200039affffffff', 'hex')),
+    ],
   ]
 
   test.each(answers)('%s', async (_what, answer) => {
@@ -78,6 +84,7 @@ describe('answers that nobody asked for:', () => {
     mallory.writes(mallory.put('m', mallory.file(Buffer.from('mallory'))))
     await annaNames(/./)
     await benReachesAnna()
+    expect(anna.tree()).toEqual(['a.txt', 'ben.txt'])
   })
 })
 
@@ -91,6 +98,7 @@ test('a flood of chunks that nobody asked for ends the stream, and is not kept',
   mallory.writes(mallory.put('m', mallory.file(Buffer.from('mallory'))))
   await annaNames(/./)
   await benReachesAnna()
+  expect(anna.tree()).toEqual(['a.txt', 'ben.txt'])
 })
 
 describe('one who asks for too much:', () => {
@@ -160,5 +168,6 @@ describe('one who asks for too much:', () => {
     for (let request = 0; request < 30; request++) ask(request)
     await benReachesAnna()
     await eventually('the answers', () => (answers >= 2_000 ? true : undefined))
+    expect(mallory.link).toBeDefined()
   })
 })

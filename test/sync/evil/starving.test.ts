@@ -8,7 +8,9 @@ const world = new EvilWorld()
 afterEach(() => world.end())
 
 /** Anna with an evil member, whose files nobody can give in full, and Ben, who is honest and comes later. */
-async function annaAmong(files: (mallory: EvilMember) => EvilContent[]): Promise<{ anna: RealDaemon; ben: RealDaemon }> {
+async function annaAmong(
+  files: (mallory: EvilMember) => EvilContent[],
+): Promise<{ anna: RealDaemon; ben: RealDaemon }> {
   const anna = await (await world.daemon(() => new RealDaemon('Anna'))).founds()
   const ben = await (await world.daemon(() => new RealDaemon('Ben'))).joins(anna)
   anna.write('a.txt', 'anna')
@@ -20,12 +22,13 @@ async function annaAmong(files: (mallory: EvilMember) => EvilContent[]): Promise
   return { anna, ben }
 }
 
-async function benStillReachesAnna(anna: RealDaemon, ben: RealDaemon): Promise<void> {
+async function benStillReachesAnna(anna: RealDaemon, ben: RealDaemon): Promise<number | undefined> {
   ben.write('small.txt', 'from ben')
   ben.write('large', Buffer.alloc(3_000_000, 'b'))
   await anna.untilReads('small.txt', 'from ben', 30_000)
   await anna.until('the large one', () => anna.read('large')?.length === 3_000_000, 30_000)
   expect(anna.status().needFiles).toBeGreaterThan(0)
+  return anna.read('large')?.length
 }
 
 describe('what nobody can give does not keep others waiting:', () => {
@@ -35,7 +38,7 @@ describe('what nobody can give does not keep others waiting:', () => {
       mallory.chunks.clear()
       return Array.from({ length: 4_500 }, (_, index) => mallory.put(`m${index}`, file))
     })
-    await benStillReachesAnna(anna, ben)
+    expect(await benStillReachesAnna(anna, ben)).toBe(3_000_000)
   })
 
   test('large files', async () => {
@@ -46,7 +49,7 @@ describe('what nobody can give does not keep others waiting:', () => {
       mallory.chunks.clear()
       return files
     })
-    await benStillReachesAnna(anna, ben)
+    expect(await benStillReachesAnna(anna, ben)).toBe(3_000_000)
   })
 
   test('small files of which all chunks but one are here', async () => {
@@ -57,7 +60,7 @@ describe('what nobody can give does not keep others waiting:', () => {
         return mallory.put(`m${index}`, file)
       }),
     )
-    await benStillReachesAnna(anna, ben)
+    expect(await benStillReachesAnna(anna, ben)).toBe(3_000_000)
   })
 
   test('lists of chunks', async () => {
@@ -67,6 +70,6 @@ describe('what nobody can give does not keep others waiting:', () => {
         return mallory.put(`m${index}`, file)
       }),
     )
-    await benStillReachesAnna(anna, ben)
+    expect(await benStillReachesAnna(anna, ben)).toBe(3_000_000)
   })
 })

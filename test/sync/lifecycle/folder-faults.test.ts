@@ -1,4 +1,4 @@
-import { mkdirSync, openSync, readdirSync, rmSync, writeFileSync, writeSync, closeSync, existsSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { HarpError } from '../../../src/base/errors.ts'

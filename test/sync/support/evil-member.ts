@@ -159,7 +159,7 @@ export class EvilMember {
 
   /** Takes in what others wrote, up to now. */
   async sees(path: readonly string[]): Promise<void> {
-    await eventually('an entry', () => this.eyes.replica.view.at(path), { timeoutMs: 10_000 })
+    await eventually('an entry', () => this.eyes.replica.view.at(path), { timeoutMs: 40_000 })
   }
 
   /** Ids of chunks of a file that it sees, over and over until there are so many. */

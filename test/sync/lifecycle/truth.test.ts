@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { setImmediate, setTimeout as pause } from 'node:timers/promises'
+import { afterEach, expect, test, vi } from 'vitest'
+import { HarpError } from '../../../src/base/errors.ts'
+import { ExchangeSession } from '../../../src/sync/exchange/exchange-session.ts'
+import { Assembly } from '../../../src/sync/folder/assembly.ts'
+import { RealDaemon } from '../support/real-daemon.ts'
+
+const daemons: RealDaemon[] = []
+
+async function daemon(name: string, flags: ConstructorParameters<typeof RealDaemon>[1] = {}): Promise<RealDaemon> {
+  const made = new RealDaemon(name, flags)
+  daemons.push(made)
+  return made.start()
+}
+
+afterEach(async () => {
+  vi.restoreAllMocks()
+  for (const each of daemons.splice(0)) await each.remove()
+})
+
+async function knows(device: RealDaemon, path: string): Promise<boolean> {
+  try {
+    return (await device.api.log({ path: join(device.root, path) })).length > 0
+  } catch {
+    return false
+  }
+}
+
+test('a device is not at rest while its log shows a file that its disk has not', async () => {
+  const anna = await (await daemon('Anna')).founds()
+  const ben = await (await daemon('Ben')).joins(anna)
+  await ben.until('rest', () => ben.status().state === 'idle' && ben.status().peers.some(({ connected }) => connected))
+  let untrue = 0
+  for (let round = 0; round < 3; round++) {
+    const name = `f${round}`
+    anna.write(name, name)
+    const end = performance.now() + 20_000
+    while (ben.read(name) === undefined && performance.now() < end) {
+      const isThere = await knows(ben, name)
+      if (isThere && ben.status().state === 'idle' && ben.read(name) === undefined) untrue++
+      await setImmediate()
+    }
+    expect(ben.read(name)).toBe(name)
+  }
+  expect(untrue).toBe(0)
+})
+
+test('a device is not at rest while it knows of a change that it has not looked at', async () => {
+  const anna = await (await daemon('Anna')).founds()
+  await anna.until('rest', () => anna.status().state === 'idle')
+  const states: string[] = []
+  for (let round = 0; round < 12; round++) {
+    anna.write('busy', `${round}`)
+    await pause(100)
+    if (round > 3) states.push(anna.status().state)
+  }
+  expect(states.filter((state) => state === 'idle')).toEqual([])
+  await anna.until('rest', () => anna.status().state === 'idle' && anna.status().files === 1)
+})
+
+test('a store that cannot be read when a link opens ends the folder, not the process', async () => {
+  const anna = await (await daemon('Anna')).founds()
+  const ben = await (await daemon('Ben')).joins(anna)
+  await ben.until('rest', () => ben.status().state === 'idle')
+  await ben.stop()
+  vi.spyOn(ExchangeSession.prototype, 'next').mockImplementationOnce(() => {
+    throw new HarpError('SYNC_STORE_CORRUPT', 'the file is damaged')
+  })
+  await ben.start()
+  anna.write('a.txt', 'a')
+  await ben.untilReads('a.txt', 'a', 30_000)
+}, 60_000)
+
+test('a large file that was cut off goes on where it was, within the limit of the rate', async () => {
+  const size = 48 * 2 ** 20
+  let taken = 0
+  const { take } = Assembly.prototype
+  vi.spyOn(Assembly.prototype, 'take').mockImplementation(function (this: Assembly, id, sealed, peer) {
+    taken += sealed.length
+    return take.call(this, id, sealed, peer)
+  })
+  const anna = await (await daemon('Anna')).founds()
+  const ben = await daemon('Ben', { HARP_MAX_DOWNLOAD: '8M' })
+  const content = randomBytes(size)
+  anna.write('large', content)
+  await anna.until('the file', () => anna.status().files === 1 && anna.status().state === 'idle')
+  const begun = performance.now()
+  await ben.joins(anna)
+  await ben.until('half of it', () => taken > size / 2)
+  const beforeStop = performance.now()
+  expect(taken / (beforeStop - begun)).toBeLessThan(14_000)
+  await ben.stop()
+  expect(performance.now() - beforeStop).toBeLessThan(9_000)
+  await ben.start()
+  await ben.until('all of it', () => ben.status().state === 'idle' && ben.status().files === 1, 40_000)
+  expect(ben.read('large')).toBe(content.toString('utf8'))
+  expect(taken).toBeLessThan(size * 1.2)
+}, 90_000)
+
+test('three devices in a row: the one in the middle passes on what the first wrote', async () => {
+  const anna = await (await daemon('Anna')).founds()
+  const ben = await daemon('Ben')
+  const carol = await daemon('Carol')
+  const { code } = await anna.api.invite({ folder: 'Folder', role: 'admin' })
+  await ben.api.join({ code, path: ben.root })
+  await ben.until('the role', () => ben.status().role === 'admin' && ben.status().state === 'idle')
+  await carol.joins(ben)
+  anna.write('small', 'from anna')
+  anna.write('large', Buffer.alloc(6_000_000, 'a'))
+  carol.write('back', 'from carol')
+  await carol.untilReads('small', 'from anna')
+  await carol.until('the large one', () => carol.read('large')?.length === 6_000_000)
+  await anna.untilReads('back', 'from carol')
+  expect(anna.status().peers.filter(({ connected }) => connected)).toHaveLength(1)
+  for (const each of [anna, ben, carol]) await each.until('rest', () => each.status().state === 'idle')
+}, 60_000)
+
+test('several folders between two devices, in both directions', async () => {
+  const anna = await daemon('Anna')
+  const ben = await daemon('Ben')
+  const names = ['One', 'Two', 'Three', 'Four']
+  for (const [index, name] of names.entries()) {
+    const [owner, guest] = index % 2 === 0 ? [anna, ben] : [ben, anna]
+    await owner.api.addFolder({ path: join(owner.root, name), name })
+    const { code } = await owner.api.invite({ folder: name })
+    await guest.api.join({ code, path: join(guest.root, name) })
+  }
+  for (const name of names) {
+    for (let index = 0; index < 60; index++) anna.write(`${name}/a${index}`, `${name} ${index}`)
+    ben.write(`${name}/large`, randomBytes(3_000_000))
+  }
+  await ben.api.pause({ folder: 'Two' })
+  await anna.until('three of them', () =>
+    ['One', 'Three', 'Four'].every((name) => (anna.read(`${name}/large`)?.length ?? 0) > 0),
+  )
+  await ben.api.resume({ folder: 'Two' })
+  const visible = (each: RealDaemon): string => each.tree().filter((path) => !path.includes('.harp')).join()
+  await ben.until('the same', () => visible(anna) === visible(ben) && anna.tree().includes('Two/large'), 30_000)
+  for (const each of [anna, ben]) {
+    await each.until('rest', () => each.api.status().folders.every(({ state }) => state === 'idle'))
+  }
+}, 90_000)
