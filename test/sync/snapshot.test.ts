@@ -13,6 +13,7 @@ import { openSnapshot, type SnapshotTrust } from '../../src/sync/exchange/open-s
 import { snapshotLimits, type SealedSnapshot, type Snapshot } from '../../src/sync/exchange/snapshot.ts'
 import { decodeEnvelope, encodeEnvelope } from '../../src/sync/exchange/snapshot-codec.ts'
 import { SnapshotView } from '../../src/sync/exchange/snapshot-view.ts'
+import { encodeOperation } from '../../src/sync/format/operation-codec.ts'
 import type { FileContent } from '../../src/sync/format/operation.ts'
 import type { MapLeaf } from '../../src/sync/proof/map-path.ts'
 import { FolderState } from '../../src/sync/replica/folder-state.ts'

@@ -45,9 +45,10 @@ export class LogWriter {
       if (head.deviceId !== deviceId) continue
       const from = Math.max(0, head.seq + 1 - changes.length - mostBesides)
       for (const entry of log.chainEntries(head.branch, from)) {
-        if (entry.operation === changes[found.length]?.operation) found.push(entry)
+        // Besides them only a new epoch and the joining of heads may have been written, before the last of them.
+        if (entry.kind === 'operation' && entry.operation?.type !== 'merge') found.push(entry)
       }
-      if (found.length === changes.length) return found
+      if (found.length >= changes.length) return found.slice(-changes.length)
       found.length = 0
     }
     throw new HarpError('SYNC_FAULT', 'own operations are not in the log')
