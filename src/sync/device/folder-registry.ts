@@ -104,10 +104,7 @@ export class FolderRegistry {
     makePrivateDirectory(place.path, folderId)
     // From a backup of the keys: what this device wrote and published before is known to others only.
     const isRestored = this.#home.restored !== undefined
-    const folder = Folder.join({ ...this.#options(record), isRestored }, folderId, invited)
-    this.#folders.set(folderId, folder)
-    this.save()
-    return folder
+    return this.#keep(Folder.join({ ...this.#options(record), isRestored }, folderId, invited))
   }
 
   /** Throws before the invitation is used up. */
@@ -180,10 +177,20 @@ export class FolderRegistry {
 
   #open(record: FolderRecord): Folder {
     if (this.#isStopped) throw stopping()
-    const folder = Folder.open(this.#options(record), record.id)
-    this.#folders.set(record.id, folder)
-    this.save()
-    return folder
+    return this.#keep(Folder.open(this.#options(record), record.id))
+  }
+
+  /** Only if it could be written down: what the next start does not know must not go on now. */
+  #keep(folder: Folder): Folder {
+    this.#folders.set(folder.id, folder)
+    try {
+      this.save()
+      return folder
+    } catch (error) {
+      this.#folders.delete(folder.id)
+      void folder.stop()
+      throw error
+    }
   }
 
   #options({ id, name, path, paused }: FolderRecord): FolderOptions {

@@ -34,6 +34,8 @@ export interface FileSystem {
   setTime(path: string, mtimeMs: number): void
   /** The execute bits, for those who may read. */
   setExec(path: string, exec: boolean): void
+  /** Who may read and write a file: the bits 0o666. What may execute it stays. */
+  setAccess(path: string, access: number): void
   /** Names in it are on the disk when it returns. */
   syncDirectory(path: string): void
   /** Bytes that this user may still write. */
@@ -52,6 +54,8 @@ export interface FileStat {
   readonly dev: number
   /** How many names it has. */
   readonly links: number
+  /** Who may read and write it: the bits 0o666; what they are where the system has no such thing. */
+  readonly access: number
   /** The owner's execute bit. */
   readonly exec: boolean
 }

@@ -57,6 +57,7 @@ export const nodeFileSystem: FileSystem = {
   readSymlink: (path) => readlinkSync(path),
   setTime,
   setExec,
+  setAccess,
   syncDirectory,
   free,
 }
@@ -82,6 +83,7 @@ function readStat(stats: Stats): FileStat {
     ino: stats.ino,
     dev: stats.dev,
     links: stats.nlink,
+    access: mode & 0o666,
     exec: (mode & 0o100) !== 0,
   }
 }
@@ -143,6 +145,18 @@ function setExec(path: string, exec: boolean): void {
     const mode = fstatSync(file).mode & 0o7777
     const wanted = exec ? mode | ((mode & 0o444) >> 2) : mode & ~0o111
     if (wanted !== mode) fchmodSync(file, wanted)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function setAccess(path: string, access: number): void {
+  const file = openSync(path, openFlags.read)
+  try {
+    const mode = fstatSync(file).mode & 0o7777
+    // Who may not read it any more has no use for executing it.
+    const exec = mode & 0o111 & ((access & 0o444) >> 2)
+    fchmodSync(file, (access & 0o666) | exec)
   } finally {
     closeSync(file)
   }

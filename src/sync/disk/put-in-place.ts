@@ -66,11 +66,13 @@ interface Replacement {
   readonly isDurable: boolean
 }
 
-function replace(fs: FileSystem, { temporary, made, target, print, isDurable }: Replacement): PutOutcome {
+function replace(fs: FileSystem, replacement: Replacement): PutOutcome {
+  const { temporary, target, print, isDurable } = replacement
   const { path, keepAt } = target
   const before = fs.stat(path)
   if (before === undefined || !samePrint(before, print)) return changed
   if (before.kind !== 'file' && before.kind !== 'symlink') return changed
+  const made = withAccessOf(fs, before, replacement)
 
   const aside = setAside(fs, path, before, keepAt, `${temporary}.old`)
   try {
@@ -94,6 +96,17 @@ function replace(fs: FileSystem, { temporary, made, target, print, isDurable }: 
     if (aside.isDropped) unlinkQuietly(fs, aside.path)
   }
   return done(fs, path, made)
+}
+
+/** Another version of a file is for the same eyes as the one before. */
+function withAccessOf(
+  fs: FileSystem,
+  before: FileStat,
+  { temporary, made }: Pick<Replacement, 'temporary' | 'made'>,
+): FileStat {
+  if (before.kind !== 'file' || made.kind !== 'file' || before.access === made.access) return made
+  fs.setAccess(temporary, before.access)
+  return fs.stat(temporary) ?? made
 }
 
 interface Displaced {

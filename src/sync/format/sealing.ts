@@ -32,7 +32,33 @@ export function entrySecret(
   prev: EntryHash,
   body: Uint8Array,
 ): Uint8Array {
-  const coordinates = suite.hash(encodePartialMeta(meta), fromHex(prev))
+  return secretIn(suite, epochKey, { meta, prev, body }, encodePartialMeta(meta))
+}
+
+/** An entry as far as its body is opened by it; `meta` as above. */
+export interface SealedEntry {
+  readonly meta: PartialMeta
+  readonly prev: EntryHash
+  readonly body: Uint8Array
+}
+
+/** `openOperation` with the secret that follows from the key; what both need is encoded once. */
+export function openEntry(
+  suite: CryptoSuite,
+  epochKey: Uint8Array,
+  entry: SealedEntry,
+): Operation | FormatReason {
+  const associated = encodePartialMeta(entry.meta)
+  return openWith(suite, secretIn(suite, epochKey, entry, associated), entry, associated)
+}
+
+function secretIn(
+  suite: CryptoSuite,
+  epochKey: Uint8Array,
+  { meta, prev, body }: SealedEntry,
+  associated: Uint8Array,
+): Uint8Array {
+  const coordinates = suite.hash(associated, fromHex(prev))
   return secretOf(suite, epochKey, meta, concatBytes(coordinates, body.subarray(0, saltLength)))
 }
 
@@ -69,12 +95,21 @@ export function openOperation(
   meta: PartialMeta,
   body: Uint8Array,
 ): Operation | FormatReason {
+  return openWith(suite, secret, { meta, body }, encodePartialMeta(meta))
+}
+
+function openWith(
+  suite: CryptoSuite,
+  secret: Uint8Array,
+  { meta, body }: Pick<SealedEntry, 'meta' | 'body'>,
+  associated: Uint8Array,
+): Operation | FormatReason {
   if (body.length < saltLength + hashLength) return 'sealed'
   const commitment = suite.hash(labels.bodyCommitment, body.subarray(0, saltLength), secret)
   if (!sameBytes(commitment, body.subarray(saltLength, saltLength + hashLength))) return 'sealed'
   const key = suite.derive(secret, noSalt, labels.bodyKey)
   const content = suite.open(key, nonceOf(meta.seq), {
-    associated: encodePartialMeta(meta),
+    associated,
     content: body.subarray(saltLength + hashLength),
   })
   if (content === undefined) return 'sealed'

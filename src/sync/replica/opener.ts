@@ -2,7 +2,7 @@ import type { CryptoSuite } from '../crypto/suite.ts'
 import type { EntryRecord } from '../format/entry.ts'
 import type { Genesis, Grant, Rekey } from '../format/membership.ts'
 import type { Operation } from '../format/operation.ts'
-import { entrySecret, openOperation } from '../format/sealing.ts'
+import { openEntry } from '../format/sealing.ts'
 import { compareIds, type DeviceId, type EntryHash, type EpochId, type FolderId } from '../ids.ts'
 import type { AcceptedEntry } from '../log/acceptance.ts'
 import { KeptOperations } from '../log/kept-operations.ts'
@@ -108,8 +108,7 @@ export class Opener {
       this.#closedCount++
       return
     }
-    const secret = entrySecret(this.#suite, key, record.meta, record.prev, record.body)
-    const operation = openOperation(this.#suite, secret, record.meta, record.body)
+    const operation = openEntry(this.#suite, key, record)
     if (typeof operation === 'string') this.#unreadable.set(entry.hash, entry.deviceId)
     else entry.operation = this.#kept.keep(operation)
   }

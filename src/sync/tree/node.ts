@@ -39,7 +39,7 @@ export class TreeNode {
   }
 
   set lastTrash(position: number) {
-    this.#some.lastTrash = position
+    ;(this.#rare ??= new Rare()).lastTrash = position
   }
 
   get lastMtime(): number {
@@ -47,7 +47,7 @@ export class TreeNode {
   }
 
   set lastMtime(position: number) {
-    this.#some.lastMtime = position
+    ;(this.#rare ??= new Rare()).lastMtime = position
   }
 
   get lastExec(): number {
@@ -55,7 +55,7 @@ export class TreeNode {
   }
 
   set lastExec(position: number) {
-    this.#some.lastExec = position
+    ;(this.#rare ??= new Rare()).lastExec = position
   }
 
   /** A slot holds several nodes when they were given one name. */
@@ -64,7 +64,7 @@ export class TreeNode {
   }
 
   set children(children: Map<string, TreeNode | Set<TreeNode>> | undefined) {
-    this.#some.children = children
+    ;(this.#rare ??= new Rare()).children = children
   }
 
   /** Trashes that restores of this very node name, and how many restores do. */
@@ -73,7 +73,7 @@ export class TreeNode {
   }
 
   set restored(restored: Map<EntryHash, number> | undefined) {
-    this.#some.restored = restored
+    ;(this.#rare ??= new Rare()).restored = restored
   }
 
   /** What was computed of its visibility. */
@@ -82,12 +82,7 @@ export class TreeNode {
   }
 
   set shade(shade: Shade | undefined) {
-    if (shade !== undefined || this.#rare !== undefined) this.#some.shade = shade
-  }
-
-  get #some(): Rare {
-    this.#rare ??= new Rare()
-    return this.#rare
+    if (shade !== undefined || this.#rare !== undefined) (this.#rare ??= new Rare()).shade = shade
   }
 }
 

@@ -64,6 +64,14 @@ describe('a job', () => {
   })
 })
 
+test('memory that is shared is neither copied nor handed over, so that a job can be told to end', () => {
+  const halted = new SharedArrayBuffer(1)
+  const job = { halted, rows: new Uint8Array(100_000) }
+  const { value, transfer } = messageOf(job)
+  expect((value as typeof job).halted).toBe(halted)
+  expect(transfer).toHaveLength(1)
+})
+
 describe('a result', () => {
   test('hands over what is large and alone in its memory', () => {
     const alone = new Uint8Array(100_000).fill(3)

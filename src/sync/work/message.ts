@@ -64,7 +64,8 @@ interface Copier {
 }
 
 function withCopies(value: unknown, copier: Copier): unknown {
-  if (typeof value !== 'object' || value === null) return value
+  // Memory that is shared stays the caller's as well.
+  if (typeof value !== 'object' || value === null || value instanceof SharedArrayBuffer) return value
   if (value instanceof Uint8Array || value instanceof Uint32Array) {
     const isLarge = value.byteLength >= largeFrom
     if (!isLarge && !copier.copiesAll) return value

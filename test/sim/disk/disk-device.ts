@@ -58,7 +58,7 @@ export class DiskDevice {
     this.keys = createDeviceKeys(suite, (length) => chance.bytes(length))
     this.clock = { monotonic: () => time.monotonic(), wall: () => time.wall() + this.skewMs }
     const now = (): number => Math.floor(this.clock.wall() / tickMs) * tickMs
-    this.disk = new WatchedDisk(time, { now })
+    this.disk = new WatchedDisk(time, { now, keepsTimes: true })
     this.oracle = new Oracle(this)
     for (const path of [root, home]) this.disk.users.makeDirectory(path)
   }

@@ -14,6 +14,8 @@ export interface DiskRunOptions {
   readonly devices?: number | undefined
   /** What may happen besides edits. */
   readonly faults: Faults
+  /** The trace names what devices write to the log. */
+  readonly tellsLog?: boolean
 }
 
 export interface Faults {
@@ -58,6 +60,7 @@ export class DiskWorld {
   readonly #lines = new Map<string, SimLine>()
   /** Pairs that cannot reach each other. */
   readonly #apart = new Set<string>()
+  readonly #told = new Set<string>()
 
   constructor(options: DiskRunOptions) {
     this.#options = options
@@ -228,7 +231,22 @@ export class DiskWorld {
     }
   }
 
+  /** What each device wrote to the log since it was looked at last. */
+  #tellLog(): void {
+    for (const { name, id, folder } of this.devices) {
+      for (const { operation, deviceId, hash, hlc } of folder?.replica.order ?? []) {
+        if (deviceId !== id || operation === undefined || this.#told.has(hash)) continue
+        this.#told.add(hash)
+        const at = `${name} logged ${operation.type} at ${((hlc.ms - 1_700_000_000_000) / 1000).toFixed(3)}: ${'name' in operation ? operation.name : ''} of ${operation.node.slice(0, 6)}`
+        this.say(
+          `  ${at}${operation.type === 'put' ? ` ${operation.content.size} bytes ${operation.content.hash.slice(0, 12)}` : ''} (${hash.slice(0, 12)})`,
+        )
+      }
+    }
+  }
+
   #watchOver(): void {
+    if (this.#options.tellsLog === true) this.#tellLog()
     for (const device of this.devices) {
       const { violation } = device.oracle
       if (violation !== undefined) throw violation

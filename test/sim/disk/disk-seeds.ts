@@ -8,7 +8,12 @@ const start = performance.now()
 const totals: Record<string, number> = {}
 const kinds = new Map<string, number[]>()
 for (let seed = Number(from); seed < Number(from) + Number(count); seed++) {
-  const { violation, trace, counts } = await runDisks({ seed, suite: fakeSuite, faults })
+  const { violation, trace, counts } = await runDisks({
+    seed,
+    suite: fakeSuite,
+    faults,
+    tellsLog: isTraced === 'trace',
+  })
   for (const [name, value] of Object.entries(counts)) totals[name] = (totals[name] ?? 0) + value
   if (violation === undefined) continue
   if (isTraced === 'trace') console.log(trace.join('\n'))

@@ -16,7 +16,14 @@ export interface CrashDeviceOptions {
   readonly keep?: 'all' | 'staggered' | 'current'
 }
 
+export interface Dying {
+  readonly seed: number
+  /** So many changes of the disk happen in peace. */
+  readonly skip: number
+}
+
 const shortMs = 60_000
+const dieBetweenSteps = new URL('die-between-steps.ts', import.meta.url).href
 
 /** A real device that is killed again and again: one home, one folder, one daemon after the other. */
 export class CrashDevice {
@@ -27,6 +34,8 @@ export class CrashDevice {
   readonly #options: CrashDeviceOptions
   #daemon: ChildProcess | undefined
   #output = ''
+  #isDying = false
+  #hasDied = false
   /** How a daemon ended that nobody had killed. */
   #death: string | undefined
 
@@ -40,8 +49,14 @@ export class CrashDevice {
     mkdirSync(this.root, { recursive: true })
   }
 
-  get isRunning(): boolean {
-    return this.#daemon !== undefined
+  /** It was told to die some time, and may still run. */
+  get isDying(): boolean {
+    return this.#isDying
+  }
+
+  /** It died as it was told to. */
+  get hasDied(): boolean {
+    return this.#hasDied
   }
 
   /** Set when the daemon ended by itself. */
@@ -73,39 +88,46 @@ export class CrashDevice {
     return JSON.parse(out)
   }
 
-  start(...more: readonly string[]): void {
+  /** With `dies`, it kills itself between two changes of the disk some time: a seed, and how many are left out. */
+  start(options: { readonly more?: readonly string[]; readonly dies?: Dying | undefined } = {}): void {
     const { program, port } = this.#options
+    const { more = [], dies } = options
     const log = openSync(this.logFile, 'a')
-    const args = [program, 'up', '--listen', `127.0.0.1:${port}`, '--log-level', 'debug', ...more]
+    const preload = dies === undefined ? [] : ['--import', dieBetweenSteps]
+    const args = [...preload, program, 'up', '--listen', `127.0.0.1:${port}`, '--log-level', 'debug', ...more]
+    const seed = dies === undefined ? {} : { CRASH_TEST: `${dies.seed}:${dies.skip}` }
     const daemon = spawn(process.execPath, args, {
-      env: this.#environment(),
+      env: { ...this.#environment(), ...seed },
       stdio: ['pipe', 'pipe', log],
     })
     closeSync(log)
     this.#output = ''
+    this.#isDying = dies !== undefined
+    this.#hasDied = false
     daemon.stdout?.on('data', (part: Buffer) => {
       this.#output += part.toString()
     })
     daemon.on('exit', (code, signal) => {
       if (this.#daemon !== daemon) return
       this.#daemon = undefined
-      this.#death = `${this.name}: the daemon ended by itself (${code ?? signal}): ${this.logEnd()}`
+      if (this.#isDying && signal === 'SIGKILL') this.#hasDied = true
+      else this.#death = `${this.name}: the daemon ended by itself (${code ?? signal}): ${this.logEnd()}`
     })
     this.#daemon = daemon
   }
 
-  /** Waits for the line that says it serves. */
+  /** Waits for the line that says it serves, or until it died as it was told to. */
   async untilUp(): Promise<void> {
     await eventually(
       `${this.name} is up`,
-      () => (this.#death !== undefined || this.#output.startsWith('harp is up') ? true : undefined),
+      () => (this.#death !== undefined || this.#hasDied || this.isUp ? true : undefined),
       { timeoutMs: shortMs },
     )
     if (this.#death !== undefined) throw new Error(this.#death)
   }
 
   get isUp(): boolean {
-    return this.#output.startsWith('harp is up')
+    return this.#daemon !== undefined && this.#output.startsWith('harp is up')
   }
 
   /** At once, at whatever it is doing. */
@@ -133,6 +155,15 @@ export class CrashDevice {
     const [folder] = folders
     if (folder === undefined) throw new Error(`${this.name} has no folder`)
     return folder
+  }
+
+  /** Where it died, as it was told to. */
+  lastWords(): string {
+    return (
+      readFileSync(this.logFile, 'utf8')
+        .match(/^died .*$/gm)
+        ?.at(-1) ?? 'died'
+    )
   }
 
   logEnd(): string {

@@ -30,7 +30,7 @@ export interface CrashSummary {
 }
 
 const lookEveryMs = 150
-const agreeEvery = 6
+const agreeEvery = 8
 const restores = 60
 
 /** One folder on two devices, from its first sync on, while daemons are killed. Throws `Violation`. */
@@ -58,6 +58,8 @@ class Crashing {
   readonly #paths = new Set<string>()
   #before: DiskTree = new Map()
   #kills = 0
+  /** Options of daemons that are started. */
+  #more: readonly string[] = []
 
   constructor(stage: Stage, options: CrashOptions) {
     this.#stage = stage
@@ -70,8 +72,8 @@ class Crashing {
     await this.#firstSync(Math.ceil(kills * 0.16))
     await this.#bigFile(Math.ceil(kills * 0.14))
     while (this.#kills < kills) {
-      const rounds = Math.min(agreeEvery, kills - this.#kills)
-      for (let round = 0; round < rounds; round++) await this.#mixedRound()
+      const until = Math.min(this.#kills + agreeEvery, kills)
+      while (this.#kills < until) await this.#mixedRound()
       await this.#agree()
     }
     const deeds = this.#stage.ledger.size
@@ -91,53 +93,67 @@ class Crashing {
     }
     for (const device of devices) device.start()
     await shareFolder(this.#stage)
-    for (let kill = 0; kill < kills; kill++) {
+    await this.#untilBusy()
+    while (this.#kills < kills) {
+      await this.#round(400)
       await this.#untilBusy()
-      await this.#killAndRestart(400)
     }
     await this.#agree()
   }
 
   /** A file of many chunks, at a pace at which daemons die while it is on its way; then a record of it changes. */
   async #bigFile(kills: number): Promise<void> {
-    const { users, devices } = this.#stage
+    const { users } = this.#stage
     const { bigBytes = 64 * 1024 * 1024 } = this.#options
+    const until = this.#kills + kills
+    this.#more = ['--max-download', '24M']
     users[0].save('big', bigBytes)
-    for (let kill = 0; kill < kills; kill++) {
-      if (kill === Math.ceil(kills / 2)) {
+    let isPatched = false
+    while (this.#kills < until) {
+      if (!isPatched && this.#kills >= until - kills / 2) {
         await this.#agree()
         users[1].patch('big')
+        isPatched = true
       }
       await this.#untilBusy()
-      await this.#killAndRestart(600, '--max-download', '24M')
+      await this.#round(600)
     }
+    this.#more = []
     await this.#agree()
-    for (const device of devices) await device.kill()
-    for (const device of devices) device.start()
-    this.#kills += 2
   }
 
   async #mixedRound(): Promise<void> {
     const { chance } = this.#stage
     await this.#work(chance.between(0, 1_200))
-    await this.#killAndRestart(chance.pick([30, 300, 1_500]))
+    await this.#round(chance.pick([30, 300, 1_500]))
     if (chance.percent(60)) await this.#untilUp()
   }
 
-  /** Kills one device or both after a while of work; users may go on with the daemons dead. */
-  async #killAndRestart(withinMs: number, ...more: readonly string[]): Promise<void> {
-    const { chance, devices, tell } = this.#stage
+  /**
+   * After a while of work: who died meanwhile begins again; if nobody did, one or both are killed. Users may go on with
+   * the daemons dead.
+   */
+  async #round(withinMs: number): Promise<void> {
+    const { chance, devices } = this.#stage
     await this.#work(chance.below(withinMs))
     await this.#askSome()
-    const victims = chance.pick([[devices[0]], [devices[1]], [devices[0], devices[1]]])
-    for (const victim of victims) {
-      if (victim.death !== undefined) throw new Violation(victim.death)
-      tell(`${victim.name}: killed`)
-      await victim.kill()
-      this.#kills++
-    }
+    const chosen = chance.pick([[devices[0]], [devices[1]], devices])
+    const dead = devices.filter(({ hasDied }) => hasDied)
+    const victims = dead.length > 0 ? dead : chosen
+    for (const victim of victims) await this.#kill(victim)
     if (chance.percent(40)) await this.#work(chance.below(600))
-    for (const victim of victims) victim.start(...more)
+    for (const victim of victims) {
+      const dies = { seed: chance.below(1_000_000), skip: chance.below(80) }
+      victim.start({ more: this.#more, dies: chance.percent(65) ? dies : undefined })
+    }
+  }
+
+  async #kill(victim: CrashDevice): Promise<void> {
+    if (victim.death !== undefined) throw new Violation(victim.death)
+    const { tell } = this.#stage
+    tell(`${victim.name}: ${victim.hasDied ? victim.lastWords() : 'killed'}`)
+    await victim.kill()
+    this.#kills++
   }
 
   /** What a device tells of versions just before it dies, or another one does. */
@@ -146,10 +162,12 @@ class Crashing {
     const device = chance.pick(devices)
     const paths = [...deeds.paths()]
     if (!device.isUp || paths.length === 0) return
-    await this.#histories.ask(
-      device,
-      Array.from({ length: 4 }, () => chance.pick(paths)),
-    )
+    const some = Array.from({ length: 4 }, () => chance.pick(paths))
+    try {
+      await this.#histories.ask(device, some)
+    } catch (error) {
+      if (!device.isDying) throw error
+    }
   }
 
   /** Users work and the trees are looked at for so long. */
@@ -186,6 +204,11 @@ class Crashing {
   async #agree(): Promise<void> {
     const stage = this.#stage
     const { devices, deeds, ledger, chance, tell } = stage
+    for (const device of devices) {
+      if (!device.isDying) continue
+      await this.#kill(device)
+      device.start({ more: this.#more })
+    }
     await this.#untilUp()
     const began = performance.now()
     const now = await untilAgreed(stage)

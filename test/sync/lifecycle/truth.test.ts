@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate, setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test, vi } from 'vitest'
@@ -71,6 +72,26 @@ test('a store that cannot be read when a link opens ends the folder, not the pro
   await ben.start()
   anna.write('a.txt', 'a')
   await ben.untilReads('a.txt', 'a', 30_000)
+}, 60_000)
+
+test('a folder whose disk is away stays blocked until it is back', async () => {
+  const anna = await (await daemon('Anna')).founds()
+  anna.write('a.txt', 'a')
+  await anna.until('rest', () => anna.status().state === 'idle' && anna.status().files === 1)
+  renameSync(anna.root, `${anna.root}-away`)
+  mkdirSync(anna.root)
+  await anna.api.audit({}).catch(() => undefined)
+  await anna.until('the block', () => anna.status().state === 'blocked')
+  const states = new Set<string>()
+  const end = performance.now() + 7_000
+  while (performance.now() < end) {
+    states.add(anna.status().state)
+    await setImmediate()
+  }
+  expect([...states]).toEqual(['blocked'])
+  rmSync(anna.root, { recursive: true })
+  renameSync(`${anna.root}-away`, anna.root)
+  await anna.until('rest', () => anna.status().state === 'idle' && anna.status().files === 1)
 }, 60_000)
 
 test('a large file that was cut off goes on where it was, within the limit of the rate', async () => {

@@ -56,7 +56,7 @@ export class ModelFileSystem implements FileSystem {
     const copy = (inode: ModelInode): ModelInode => {
       let made = copies.get(inode)
       if (made === undefined) {
-        made = inode.afterCrash(random)
+        made = inode.afterCrash(random, this.#options.keepsTimes === true)
         copies.set(inode, made)
         for (const [key, entry] of changed.get(inode) ?? inode.durableEntries) {
           const child: ModelEntry = { name: entry.name, inode: copy(entry.inode) }
@@ -278,6 +278,9 @@ export class ModelFileSystem implements FileSystem {
     this.#tick(inode)
   }
 
+  /** All files of the model are for all to read. */
+  setAccess(): void {}
+
   setExec(path: string, exec: boolean): void {
     this.#change('setExec', path)
     const { inode } = this.#paths.existing(path)
@@ -364,7 +367,7 @@ function requireReplaceable(from: ModelInode, there: ModelInode, path: string): 
 
 function statOf(inode: ModelInode): FileStat {
   const { kind, size, mtimeMs, ctimeMs, birthtimeMs, ino, links, exec } = inode
-  return { kind, size, mtimeMs, ctimeMs, birthtimeMs, ino, dev: 1, links, exec }
+  return { kind, size, mtimeMs, ctimeMs, birthtimeMs, ino, dev: 1, links, access: 0o644, exec }
 }
 
 /** Small numbers with a seed, spread well enough. */

@@ -94,11 +94,14 @@ export class ModelInode {
     this.#durable = undefined
   }
 
-  /** One of the things that a loss of power may leave of a file that was not synced. `random` gives 0 … below 1. */
-  afterCrash(random: () => number): ModelInode {
+  /**
+   * One of the things that a loss of power may leave of a file that was not synced. `random` gives 0 … below 1.
+   * `keepsTimes`: times and bits come to the disk no later than names do.
+   */
+  afterCrash(random: () => number, keepsTimes: boolean): ModelInode {
     const durable = this.#durable
     if (durable === undefined) return ModelInode.restored(this, this.content().slice(), this)
-    const times = random() < 0.5 ? this : durable
+    const times = random() < 0.5 || keepsTimes ? this : durable
     const fate = random()
     if (fate < 0.25) return ModelInode.restored(this, this.content().slice(), times)
     if (fate < 0.5) return ModelInode.restored(this, durable.bytes.slice(), times)

@@ -9,6 +9,8 @@ export interface ModelOptions {
   readonly hasLinks?: boolean
   /** Characters that no name may have. Default: none. */
   readonly refuses?: RegExp
+  /** Of a loss of power: times are in the journal with the names, as on most disks. Default: false. */
+  readonly keepsTimes?: boolean
   /** Milliseconds since 1970. Default: one more at every change. */
   readonly now?: () => number
 }
