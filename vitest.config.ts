@@ -35,7 +35,9 @@ export default defineConfig({
       suite('engine', ['test/engine/**/*.test.ts'], 120_000, { fileParallelism: false }),
       suite('proxies', ['test/proxies/**/*.test.ts'], 60_000),
       suite('sim', ['test/sim/**/*.test.ts', 'test/sync/exhaustive.test.ts'], 300_000),
-      suite('sync', ['test/{sync-e2e,sync/evil,sync/lifecycle}/**/*.test.ts'], 120_000, { fileParallelism: false }),
+      suite('sync', ['test/{sync-e2e,sync/evil,sync/lifecycle}/**/*.test.ts'], 120_000, {
+        fileParallelism: false,
+      }),
       suite('crash', ['test/sync-crash/**/*.test.ts'], 400_000, { fileParallelism: false }),
       suite('mutants', ['test/sync/mutants/*.test.ts'], 300_000),
       suite('browser', ['test/browser/**/*.test.ts'], 120_000),

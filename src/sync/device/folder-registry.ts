@@ -220,5 +220,7 @@ export class FolderRegistry {
 }
 
 function stopping(): HarpError {
-  return new HarpError('SYNC_CONTROL', 'the daemon is just stopping', { fix: deviceErrors.SYNC_NOT_RUNNING.fix })
+  return new HarpError('SYNC_CONTROL', 'the daemon is just stopping', {
+    fix: deviceErrors.SYNC_NOT_RUNNING.fix,
+  })
 }

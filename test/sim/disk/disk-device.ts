@@ -29,6 +29,8 @@ export interface DeviceOptions {
   readonly keep: KeepPolicy
   /** Steps of its file system's clock. */
   readonly tickMs: number
+  /** Of its file system: names come to the disk in order, with whatever is synced next. */
+  readonly hasOneJournal: boolean
 }
 
 /** A machine with a disk, a home, a process that dies and starts again, and users. */
@@ -148,6 +150,10 @@ export class DiskDevice {
   #folderOptions(life: Life): FolderOptions {
     const { name, suite, time, chance, keep } = this.#options
     const { clock } = this
+    // Whatever is synced takes with it what was named before, where one journal has it all.
+    const synced = (): void => {
+      if (this.#options.hasOneJournal) this.disk.model.settleNames()
+    }
     const fs = this.disk.forProcess(life, (call, path) => this.oracle.destroying(call, path))
     return {
       directory: home,
@@ -169,8 +175,8 @@ export class DiskDevice {
       watch: this.disk.watchFor(life),
       bootId: () => String(this.boots),
       stores: {
-        log: () => mortal(life, this.#store),
-        items: () => mortal(life, new SqliteItems(this.#items)),
+        log: () => mortal(life, this.#store, synced),
+        items: () => mortal(life, new SqliteItems(this.#items), synced),
         chunks: (places) =>
           mortal(
             life,
@@ -182,6 +188,7 @@ export class DiskDevice {
               packBytes: 1 << 20,
               now: () => clock.monotonic(),
             }),
+            synced,
           ),
       },
     }

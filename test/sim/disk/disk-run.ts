@@ -23,6 +23,8 @@ export interface Faults {
   readonly power: boolean
   readonly cuts: boolean
   readonly races: boolean
+  /** Names may be lost by a loss of power though later things are not. */
+  readonly looseNames?: boolean
 }
 
 export interface DiskRunResult {
@@ -74,6 +76,7 @@ export class DiskWorld {
         time: this.time,
         chance: new Chance(seed, index, 1),
         keep: 'all',
+        hasOneJournal: options.faults.looseNames !== true,
         tickMs: this.chance.pick([1, 1, 4, 10]),
       })
       device.onDeath = () => this.#unlink(device)

@@ -3,7 +3,13 @@ import { runDisks, type Faults } from './disk-run.ts'
 
 const [from = '1', count = '10', what = 'none', isTraced = ''] = process.argv.slice(2)
 const has = (name: string): boolean => what === 'all' || what.split(',').includes(name)
-const faults: Faults = { kills: has('kills'), power: has('power'), cuts: has('cuts'), races: has('races') }
+const faults: Faults = {
+  kills: has('kills'),
+  power: has('power'),
+  cuts: has('cuts'),
+  races: has('races'),
+  looseNames: what.includes('loose'),
+}
 const start = performance.now()
 const totals: Record<string, number> = {}
 const kinds = new Map<string, number[]>()

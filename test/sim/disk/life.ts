@@ -14,8 +14,8 @@ export class Life {
   }
 }
 
-/** `target` as long as the process lives. */
-export function mortal<T extends object>(life: Life, target: T): T {
+/** A store, as long as the process lives. */
+export function mortal<T extends object>(life: Life, target: T, onCommit: () => void): T {
   const known = new Map<PropertyKey, unknown>()
   return new Proxy(target, {
     get(_, name) {
@@ -27,6 +27,7 @@ export function mortal<T extends object>(life: Life, target: T): T {
         wrapped = (...args: unknown[]): unknown => {
           life.check()
           const result: unknown = Reflect.apply(value, target, args)
+          if (name === 'commit') onCommit()
           return result
         }
         known.set(name, wrapped)

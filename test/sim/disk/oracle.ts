@@ -14,6 +14,8 @@ export class Oracle {
   readonly contents = new Set<string>()
   /** Files that users wrote to, by inode. */
   readonly inodes = new Set<number>()
+  /** Also those that have lost their name, which they may have again after a loss of power. */
+  readonly #everWritten = new Set<number>()
   /** Names that users removed, moved away or replaced here. */
   readonly removed = new Set<string>()
   readonly #known = new Set<string>()
@@ -30,6 +32,7 @@ export class Oracle {
     const stat = model.stat(path)
     if (stat === undefined || stat.kind === 'directory') return
     this.inodes.add(stat.ino)
+    this.#everWritten.add(stat.ino)
     const content = this.contentAt(path)
     if (content !== undefined) this.contents.add(content)
   }
@@ -94,10 +97,9 @@ export class Oracle {
     this.inodes.clear()
     this.#walk((path, ino) => {
       const content = this.contentAt(path)
-      const before = saved.get(ino)
-      if (content === undefined || before === undefined) return
+      if (content === undefined || !this.#everWritten.has(ino)) return
       this.contents.add(content)
-      if (content === before) this.inodes.add(ino)
+      if (content === saved.get(ino)) this.inodes.add(ino)
     })
   }
 

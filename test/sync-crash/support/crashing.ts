@@ -143,7 +143,7 @@ class Crashing {
     for (const victim of victims) await this.#kill(victim)
     if (chance.percent(40)) await this.#work(chance.below(600))
     for (const victim of victims) {
-      const dies = { seed: chance.below(1_000_000), skip: chance.below(80) }
+      const dies = { seed: chance.below(1_000_000), skip: chance.below(40) }
       victim.start({ more: this.#more, dies: chance.percent(65) ? dies : undefined })
     }
   }

@@ -16,19 +16,19 @@ let steps = 0
 
 /** One in so many calls is the last one. */
 const rarity = {
-  openSync: 150,
+  openSync: 60,
   writeSync: 300,
   ftruncateSync: 60,
-  fsyncSync: 60,
-  renameSync: 30,
-  linkSync: 30,
-  unlinkSync: 30,
+  fsyncSync: 40,
+  renameSync: 25,
+  linkSync: 25,
+  unlinkSync: 25,
   symlinkSync: 20,
-  mkdirSync: 40,
+  mkdirSync: 30,
   rmdirSync: 20,
   lutimesSync: 100,
 }
-const commitRarity = 40
+const commitRarity = 25
 
 type Call = keyof typeof rarity
 const calls: Readonly<Record<Call, unknown>> & typeof fs = fs
@@ -36,13 +36,20 @@ const calls: Readonly<Record<Call, unknown>> & typeof fs = fs
 for (const call of Object.keys(rarity) as Call[]) {
   const real = calls[call] as (...given: unknown[]) => unknown
   const patched = (...given: unknown[]): unknown => {
-    // Output is no change of the disk.
-    if (call === 'writeSync' && Number(given[0]) <= 2) return real(...given)
-    return step(call, rarity[call], () => real(...given), String(given[given.length > 1 ? 1 : 0]))
+    if (!isChange(call, given)) return real(...given)
+    const paths = given.filter((one) => typeof one === 'string')
+    return step(call, rarity[call], () => real(...given), paths.join(' '))
   }
   Object.defineProperty(fs, call, { value: patched, writable: true, configurable: true })
 }
 syncBuiltinESMExports()
+
+/** Neither output nor a file that is opened to be read. */
+function isChange(call: Call, [first, second]: readonly unknown[]): boolean {
+  if (call === 'writeSync') return Number(first) > 2
+  if (call !== 'openSync') return true
+  return typeof second === 'number' ? (second & fs.constants.O_CREAT) !== 0 : /^[wa]/.test(String(second))
+}
 
 const realRun = Reflect.get(StatementSync.prototype, 'run') as (...given: unknown[]) => unknown
 Object.defineProperty(StatementSync.prototype, 'run', {
@@ -61,7 +68,7 @@ function step<T>(call: string, oneIn: number, act: () => T, detail: string): T {
 }
 
 function die(where: string): never {
-  const line = `died ${where.slice(0, 200)}, step ${steps} of thread ${threadId}\n`
+  const line = `died ${where.slice(0, 300)}, step ${steps} of thread ${threadId}\n`
   realWrite(2, line)
   process.kill(process.pid, 'SIGKILL')
   // In a thread the signal may take a moment to end all of them.

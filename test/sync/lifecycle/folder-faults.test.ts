@@ -5,19 +5,13 @@ import { HarpError } from '../../../src/base/errors.ts'
 import { SqliteItems } from '../../../src/sync/items/sqlite-items.ts'
 import { SqliteStore } from '../../../src/sync/store/sqlite-store.ts'
 import { Folder } from '../../../src/sync/folder/folder.ts'
-import { RealDaemon } from '../support/real-daemon.ts'
+import { Daemons } from '../support/daemons.ts'
 
-const daemons: RealDaemon[] = []
-
-async function daemon(name: string): Promise<RealDaemon> {
-  const made = new RealDaemon(name)
-  daemons.push(made)
-  return made.start()
-}
+const daemons = new Daemons()
 
 afterEach(async () => {
   vi.restoreAllMocks()
-  for (const each of daemons.splice(0)) await each.remove()
+  await daemons.end()
 })
 
 const storeFull = (): never => {
@@ -26,7 +20,7 @@ const storeFull = (): never => {
 
 describe('a folder whose store failed', () => {
   test('goes on when its user resumes it', async () => {
-    const anna = await (await daemon('Anna')).founds()
+    const anna = await (await daemons.start('Anna')).founds()
     await anna.until('rest', () => anna.status().state === 'idle')
     const commit = vi.spyOn(SqliteItems.prototype, 'commit').mockImplementation(storeFull)
     anna.write('a.txt', 'a')
@@ -34,10 +28,11 @@ describe('a folder whose store failed', () => {
     commit.mockRestore()
     await anna.api.resume({ folder: 'Folder' })
     await anna.until('rest', () => anna.status().state === 'idle' && anna.status().files === 1, 8_000)
+    expect(anna.status().errors).toEqual([])
   })
 
   test('goes on when it is paused and resumed', async () => {
-    const anna = await (await daemon('Anna')).founds()
+    const anna = await (await daemons.start('Anna')).founds()
     await anna.until('rest', () => anna.status().state === 'idle')
     const commit = vi.spyOn(SqliteItems.prototype, 'commit').mockImplementation(storeFull)
     anna.write('a.txt', 'a')
@@ -46,10 +41,11 @@ describe('a folder whose store failed', () => {
     await anna.api.pause({ folder: 'Folder' })
     await anna.api.resume({ folder: 'Folder' })
     await anna.until('rest', () => anna.status().state === 'idle' && anna.status().files === 1, 8_000)
+    expect(anna.status().errors).toEqual([])
   })
 
   test('can be removed, and its place is free again', async () => {
-    const anna = await (await daemon('Anna')).founds()
+    const anna = await (await daemons.start('Anna')).founds()
     await anna.until('rest', () => anna.status().state === 'idle')
     vi.spyOn(SqliteStore.prototype, 'commit').mockImplementation(storeFull)
     await anna.api.remove({ folder: 'Folder' })
@@ -60,8 +56,8 @@ describe('a folder whose store failed', () => {
   })
 
   test('is opened again though one turn fails while it stops', async () => {
-    const anna = await (await daemon('Anna')).founds()
-    const ben = await (await daemon('Ben')).joins(anna)
+    const anna = await (await daemons.start('Anna')).founds()
+    const ben = await (await daemons.start('Ben')).joins(anna)
     anna.write('a.txt', 'a')
     await ben.untilReads('a.txt', 'a')
     vi.spyOn(SqliteItems.prototype, 'addIntents').mockImplementationOnce(storeFull)
@@ -71,10 +67,11 @@ describe('a folder whose store failed', () => {
     anna.write('c.txt', 'c')
     await ben.untilReads('c.txt', 'c', 20_000)
     await ben.until('rest', () => ben.status().state === 'idle')
+    expect(ben.tree()).toEqual(anna.tree())
   }, 60_000)
 
   test('is still shown, and tried again, when it cannot be opened again either', async () => {
-    const anna = await (await daemon('Anna')).founds()
+    const anna = await (await daemons.start('Anna')).founds()
     await anna.until('rest', () => anna.status().state === 'idle')
     const open = vi.spyOn(Folder, 'open').mockImplementation(storeFull)
     const commit = vi.spyOn(SqliteItems.prototype, 'commit').mockImplementation(storeFull)
@@ -82,7 +79,7 @@ describe('a folder whose store failed', () => {
     await anna.until('the fault', () => anna.status().errors.some(({ code }) => code === 'SYNC_STORE_FULL'))
     await anna.until('a try', () => open.mock.calls.length > 0, 10_000)
     expect(anna.status().state).toBe('blocked')
-    expect((await anna.api.folders()).length).toBe(1)
+    expect(anna.api.status().folders.length).toBe(1)
     open.mockRestore()
     commit.mockRestore()
     await anna.until('rest', () => anna.status().state === 'idle' && anna.status().files === 1, 25_000)
@@ -91,7 +88,7 @@ describe('a folder whose store failed', () => {
 
 describe('a folder that cannot be opened', () => {
   test('can be removed by its name, and its place is free again', async () => {
-    const anna = await (await daemon('Anna')).founds()
+    const anna = await (await daemons.start('Anna')).founds()
     const { id } = anna.status()
     await anna.stop()
     const log = join(anna.home.folderPlace(id), 'log.sqlite')
@@ -108,8 +105,8 @@ describe('a folder that cannot be opened', () => {
 })
 
 test('a home that takes no more notes about others does not end the process', async () => {
-  const anna = await (await daemon('Anna')).founds()
-  const ben = await daemon('Ben')
+  const anna = await (await daemons.start('Anna')).founds()
+  const ben = await daemons.start('Ben')
   for (const each of [anna, ben]) {
     rmSync(join(each.home.path, 'peers.json'), { force: true })
     mkdirSync(join(each.home.path, 'peers.json', 'in the way'), { recursive: true })
@@ -117,5 +114,6 @@ test('a home that takes no more notes about others does not end the process', as
   await ben.joins(anna)
   anna.write('a.txt', 'a')
   await ben.untilReads('a.txt', 'a')
+  expect(ben.status().peers[0]?.name).toBe('Anna')
   for (const each of [anna, ben]) rmSync(join(each.home.path, 'peers.json'), { recursive: true })
 })

@@ -6,19 +6,14 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { HarpError } from '../../../src/base/errors.ts'
 import { ExchangeSession } from '../../../src/sync/exchange/exchange-session.ts'
 import { Assembly } from '../../../src/sync/folder/assembly.ts'
-import { RealDaemon } from '../support/real-daemon.ts'
+import { Daemons } from '../support/daemons.ts'
+import type { RealDaemon } from '../support/real-daemon.ts'
 
-const daemons: RealDaemon[] = []
-
-async function daemon(name: string, flags: ConstructorParameters<typeof RealDaemon>[1] = {}): Promise<RealDaemon> {
-  const made = new RealDaemon(name, flags)
-  daemons.push(made)
-  return made.start()
-}
+const daemons = new Daemons()
 
 afterEach(async () => {
   vi.restoreAllMocks()
-  for (const each of daemons.splice(0)) await each.remove()
+  await daemons.end()
 })
 
 async function knows(device: RealDaemon, path: string): Promise<boolean> {
@@ -30,9 +25,11 @@ async function knows(device: RealDaemon, path: string): Promise<boolean> {
 }
 
 test('a device is not at rest while its log shows a file that its disk has not', async () => {
-  const anna = await (await daemon('Anna')).founds()
-  const ben = await (await daemon('Ben')).joins(anna)
-  await ben.until('rest', () => ben.status().state === 'idle' && ben.status().peers.some(({ connected }) => connected))
+  const [anna, ben] = await daemons.pair()
+  await ben.until(
+    'rest',
+    () => ben.status().state === 'idle' && ben.status().peers.some(({ connected }) => connected),
+  )
   let untrue = 0
   for (let round = 0; round < 3; round++) {
     const name = `f${round}`
@@ -49,7 +46,7 @@ test('a device is not at rest while its log shows a file that its disk has not',
 })
 
 test('a device is not at rest while it knows of a change that it has not looked at', async () => {
-  const anna = await (await daemon('Anna')).founds()
+  const anna = await (await daemons.start('Anna')).founds()
   await anna.until('rest', () => anna.status().state === 'idle')
   const states: string[] = []
   for (let round = 0; round < 12; round++) {
@@ -62,8 +59,7 @@ test('a device is not at rest while it knows of a change that it has not looked 
 })
 
 test('a store that cannot be read when a link opens ends the folder, not the process', async () => {
-  const anna = await (await daemon('Anna')).founds()
-  const ben = await (await daemon('Ben')).joins(anna)
+  const [anna, ben] = await daemons.pair()
   await ben.until('rest', () => ben.status().state === 'idle')
   await ben.stop()
   vi.spyOn(ExchangeSession.prototype, 'next').mockImplementationOnce(() => {
@@ -72,10 +68,11 @@ test('a store that cannot be read when a link opens ends the folder, not the pro
   await ben.start()
   anna.write('a.txt', 'a')
   await ben.untilReads('a.txt', 'a', 30_000)
+  expect(ben.tree()).toEqual(anna.tree())
 }, 60_000)
 
 test('a folder whose disk is away stays blocked until it is back', async () => {
-  const anna = await (await daemon('Anna')).founds()
+  const anna = await (await daemons.start('Anna')).founds()
   anna.write('a.txt', 'a')
   await anna.until('rest', () => anna.status().state === 'idle' && anna.status().files === 1)
   renameSync(anna.root, `${anna.root}-away`)
@@ -97,13 +94,13 @@ test('a folder whose disk is away stays blocked until it is back', async () => {
 test('a large file that was cut off goes on where it was, within the limit of the rate', async () => {
   const size = 48 * 2 ** 20
   let taken = 0
-  const { take } = Assembly.prototype
-  vi.spyOn(Assembly.prototype, 'take').mockImplementation(function (this: Assembly, id, sealed, peer) {
-    taken += sealed.length
-    return take.call(this, id, sealed, peer)
+  const receive = Reflect.get(Assembly.prototype, 'take') as Assembly['take']
+  vi.spyOn(Assembly.prototype, 'take').mockImplementation(function (this: Assembly, ...chunk) {
+    taken += chunk[1].length
+    return Reflect.apply(receive, this, chunk)
   })
-  const anna = await (await daemon('Anna')).founds()
-  const ben = await daemon('Ben', { HARP_MAX_DOWNLOAD: '8M' })
+  const anna = await (await daemons.start('Anna')).founds()
+  const ben = await daemons.start('Ben', { HARP_MAX_DOWNLOAD: '8M' })
   const content = randomBytes(size)
   anna.write('large', content)
   await anna.until('the file', () => anna.status().files === 1 && anna.status().state === 'idle')
@@ -121,9 +118,9 @@ test('a large file that was cut off goes on where it was, within the limit of th
 }, 90_000)
 
 test('three devices in a row: the one in the middle passes on what the first wrote', async () => {
-  const anna = await (await daemon('Anna')).founds()
-  const ben = await daemon('Ben')
-  const carol = await daemon('Carol')
+  const anna = await (await daemons.start('Anna')).founds()
+  const ben = await daemons.start('Ben')
+  const carol = await daemons.start('Carol')
   const { code } = await anna.api.invite({ folder: 'Folder', role: 'admin' })
   await ben.api.join({ code, path: ben.root })
   await ben.until('the role', () => ben.status().role === 'admin' && ben.status().state === 'idle')
@@ -139,8 +136,8 @@ test('three devices in a row: the one in the middle passes on what the first wro
 }, 60_000)
 
 test('several folders between two devices, in both directions', async () => {
-  const anna = await daemon('Anna')
-  const ben = await daemon('Ben')
+  const anna = await daemons.start('Anna')
+  const ben = await daemons.start('Ben')
   const names = ['One', 'Two', 'Three', 'Four']
   for (const [index, name] of names.entries()) {
     const [owner, guest] = index % 2 === 0 ? [anna, ben] : [ben, anna]
@@ -157,9 +154,18 @@ test('several folders between two devices, in both directions', async () => {
     ['One', 'Three', 'Four'].every((name) => (anna.read(`${name}/large`)?.length ?? 0) > 0),
   )
   await ben.api.resume({ folder: 'Two' })
-  const visible = (each: RealDaemon): string => each.tree().filter((path) => !path.includes('.harp')).join()
-  await ben.until('the same', () => visible(anna) === visible(ben) && anna.tree().includes('Two/large'), 30_000)
+  const visible = (each: RealDaemon): string =>
+    each
+      .tree()
+      .filter((path) => !path.includes('.harp'))
+      .join()
+  await ben.until(
+    'the same',
+    () => visible(anna) === visible(ben) && anna.tree().includes('Two/large'),
+    30_000,
+  )
   for (const each of [anna, ben]) {
     await each.until('rest', () => each.api.status().folders.every(({ state }) => state === 'idle'))
+    expect(each.api.status().folders.map(({ files }) => files)).toEqual([61, 61, 61, 61])
   }
 }, 90_000)

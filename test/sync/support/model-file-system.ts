@@ -93,6 +93,11 @@ export class ModelFileSystem implements FileSystem {
     settle(this.#root)
   }
 
+  /** All names are on the disk, as after any sync on disks with one journal for all of them. */
+  settleNames(): void {
+    this.#names.sync(undefined)
+  }
+
   record(): void {
     this.#records = true
     this.operations = []
