@@ -41,7 +41,8 @@ describe('names', () => {
     write(pair.bobRoot, 'case/README', 'large')
     await pair.converge((tree) => 'case/readme' in tree && 'case/README' in tree)
     move(pair.annRoot, 'case/readme', 'case/Readme')
-    await pair.converge((tree) => 'case/Readme' in tree && !('case/readme' in tree))
+    const tree = await pair.converge((found) => 'case/Readme' in found && !('case/readme' in found))
+    expect(Object.keys(tree)).toEqual(expect.arrayContaining(['case/README', 'case/Readme']))
   })
 
   it('that differ in how accents are encoded are one: a second one beside it is reported and left alone', async () => {
@@ -59,13 +60,13 @@ describe('names', () => {
   it('in the other encoding alone are synced', async () => {
     writeFileSync(join(pair.bobRoot, `${decomposed}.txt`), 'by bob')
     await expect.poll(() => readdirSync(pair.annRoot), { timeout: 30_000 }).toContain(`${composed}.txt`)
-    writeFileSync(join(pair.annRoot, `${composed}.txt`), 'changed by ann')
-    await expect
-      .poll(() => read(pair.bobRoot, `${decomposed}.txt`), { timeout: 30_000 })
-      .toBe('changed by ann')
-    expect(
-      readdirSync(pair.bobRoot).filter((name) => name.normalize('NFC') === `${composed}.txt`),
-    ).toHaveLength(1)
+    write(pair.annRoot, `${composed}.txt`, 'changed by ann')
+    // A disk may have either spelling, and has one of the two.
+    const theirs = () =>
+      readdirSync(pair.bobRoot)
+        .filter((name) => name.normalize('NFC') === `${composed}.txt`)
+        .map((name) => deepRead(pair.bobRoot, name))
+    await expect.poll(theirs, { timeout: 30_000 }).toEqual(['changed by ann'])
   })
 
   it('that are no text are reported, and everything else goes on', async () => {

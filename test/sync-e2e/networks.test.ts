@@ -46,7 +46,8 @@ describe('two machines with a network between them', () => {
     write(pair.bobRoot, 'bob-alone.bin', noise(mib, 3))
     await Promise.all([pair.ann, pair.bob].map((device) => device.scanned(folderName)))
     networks.mend()
-    await pair.converge((tree) => 'ann-alone.bin' in tree && 'bob-alone.bin' in tree, 90_000)
+    const tree = await pair.converge((found) => 'ann-alone.bin' in found && 'bob-alone.bin' in found, 90_000)
+    expect(Object.keys(tree)).toHaveLength(4)
   })
 })
 
@@ -66,6 +67,7 @@ describe('a device that freezes', () => {
     await pair.ann.until(folderName, 'disconnected', ({ peers }) => peers[0]?.connected === false, noticedMs)
     await pair.ann.untilIdle(folderName)
     pair.bob.signal('SIGCONT')
-    await pair.converge((tree) => 'meanwhile.txt' in tree, 90_000)
+    const tree = await pair.converge((found) => 'meanwhile.txt' in found, 90_000)
+    expect(Object.keys(tree)).toEqual(['a.txt', 'meanwhile.txt'])
   })
 })

@@ -76,4 +76,9 @@ class KeptPut implements PutFile {
   get content(): FileContent {
     return readContent(new ByteReader(this.#page.subarray(this.#offset)))
   }
+  /** As it was given: it says nothing of how it is kept. */
+  toJSON(): PutFile {
+    const { type, node, parent, name, content, bases } = this
+    return { type, node, parent, name, content, bases }
+  }
 }

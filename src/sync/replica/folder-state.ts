@@ -121,12 +121,6 @@ export class FolderState {
     }
   }
 
-  /** Who wrote something finds it by the operation given; that holds until the next write, and then it is made small. */
-  settleWritten(): void {
-    const kept = this.opener.settle()
-    if (kept.size > 0) this.fold.tree.exchange(kept)
-  }
-
   /** The two roots after the first `size` entries in order. */
   rootsAt(size: number): Roots {
     this.fold.advance(size)

@@ -26,7 +26,6 @@ export class Opener {
   readonly #unreadable = new Map<EntryHash, DeviceId>()
   #keysTried = 0
   readonly #kept = new KeptOperations()
-  readonly #written: LogEntry[] = []
 
   constructor(suite: CryptoSuite, log: Log, keyring: Keyring) {
     this.#suite = suite
@@ -70,22 +69,9 @@ export class Opener {
     return late
   }
 
-  /** Entries of this device, whose operations are known without a key, and by those who wrote them. */
-  wrote(entry: LogEntry, operation: Operation): void {
-    entry.operation = operation
-    this.#written.push(entry)
-  }
-
-  /** Makes small what was written since the last call; returns what stands for what now. */
-  settle(): ReadonlyMap<Operation, Operation> {
-    const kept = new Map<Operation, Operation>()
-    for (const entry of this.#written.splice(0)) {
-      if (entry.operation === undefined) continue
-      const small = this.#kept.keep(entry.operation)
-      if (small !== entry.operation) kept.set(entry.operation, small)
-      entry.operation = small
-    }
-    return kept
+  /** Of an entry of this device, whose operation is known without a key. */
+  keep(entry: LogEntry, operation: Operation): void {
+    entry.operation = this.#kept.keep(operation)
   }
 
   #learn(entry: LogEntry, folderId: FolderId): void {

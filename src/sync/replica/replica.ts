@@ -325,7 +325,6 @@ export class Replica {
   #author(now: number, act: (author: Author) => Uint8Array[]): Uint8Array[] {
     const { suite, keys, store } = this.#options
     if (this.#isOwnChainForked()) this.newIncarnation()
-    this.#state.settleWritten()
     const author = new Author({
       suite,
       keys,
@@ -360,7 +359,7 @@ export class Replica {
     }
     for (const [index, operation] of operations.entries()) {
       const own = acceptance.accepted[index]
-      if (own !== undefined && operation !== undefined) this.#state.opener.wrote(own.entry, operation)
+      if (own !== undefined && operation !== undefined) this.#state.opener.keep(own.entry, operation)
     }
     this.#state.place(acceptance.accepted)
   }

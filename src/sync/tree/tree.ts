@@ -108,16 +108,6 @@ export class Tree<E extends { readonly hash: EntryHash }> {
     if (node !== undefined) node.lastTouch = none
   }
 
-  /** Equal operations stand for some of the last; they take less memory. */
-  exchange(operations: ReadonlyMap<Operation, Operation>): void {
-    const rows = this.rows.operations
-    const end = Math.max(0, rows.length - 2 * operations.size)
-    for (let position = rows.length - 1; position >= end; position--) {
-      const operation = rows[position]
-      if (operation !== undefined) rows[position] = operations.get(operation) ?? operation
-    }
-  }
-
   /** Undoes all operations from place `length` on. */
   rewind(length: number): void {
     if (length < 0 || length > this.length) throw new RangeError('no such place to rewind to')

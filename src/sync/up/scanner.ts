@@ -40,6 +40,8 @@ export class Scanner {
   readonly #deletions: Deletions
   /** Directories to be listed; the last one first. */
   readonly #waiting: number[] = []
+  /** Of those, what is being listed: a second look at once would find the same things new again. */
+  readonly #started = new Set<number>()
   /** In a scan of some directories: those that were listed, and those that were not where they should be. */
   readonly #listed = new Set<number>()
   readonly #lost = new Set<number>()
@@ -90,6 +92,7 @@ export class Scanner {
         if (batch === undefined) return
         const { listings } = await batch.listed
         for (const [index, { item, path }] of batch.directories.entries()) {
+          this.#started.delete(item.id)
           const listing = listings[index]
           if (listing === undefined || signal.aborted) continue
           if (!('entries' in listing)) this.#unlisted(item, path, listing)
@@ -110,9 +113,11 @@ export class Scanner {
     while (directories.length < directoriesAtOnce) {
       const id = this.#waiting.pop()
       if (id === undefined) break
+      if (this.#started.has(id)) continue
       const item = items.get(id)
       const path = items.path(id)
       if (item?.kind !== 'directory' || item.parent === stashItem || path === undefined) continue
+      this.#started.add(id)
       if (!this.#isFull) this.#listed.add(id)
       this.#run.parts.visit?.(item, path)
       directories.push({ item, path })

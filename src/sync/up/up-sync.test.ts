@@ -613,3 +613,16 @@ describe('after a crash', () => {
     expect(device.replica.view.at(['d'])!.nodes).toHaveLength(nodes.length + 1)
   })
 })
+
+it('two directories of one parent that were both renamed, when only they are looked at', async () => {
+  const device = folder()
+  device.put('e/one', '1')
+  device.put('f/two', '2')
+  await device.scan()
+  const both = new Set([device.item('e')!.id, device.item('f')!.id])
+  device.move('e', 'a')
+  device.move('f', 'e')
+  await device.scan(both)
+  expect(device.shown()).toEqual(device.onDisk())
+  expect(device.lastOperations(2)).toEqual(['move', 'move'])
+})

@@ -46,6 +46,8 @@ export class DiskDevice {
   folder: Folder | undefined
   life = new Life()
   boots = 1
+  /** Not before its process has started again, which it does with the machine. */
+  isOff = false
   #isStopping = false
   readonly #options: DeviceOptions
   #store = new CrashingStore()
@@ -104,6 +106,7 @@ export class DiskDevice {
   /** The process starts again. */
   start(): void {
     const id = this.#folderId as string
+    this.isOff = false
     this.#begin((options) => Folder.open(options, id))
     this.inProcess((folder) => folder.start())
   }
@@ -122,6 +125,7 @@ export class DiskDevice {
     const saved = this.oracle.saved()
     this.disk.losePower(seed)
     this.boots++
+    this.isOff = true
     this.oracle.lostPower(saved)
   }
 

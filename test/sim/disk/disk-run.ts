@@ -81,7 +81,10 @@ export class DiskWorld {
       })
       device.onDeath = () => this.#unlink(device)
       this.devices.push(device)
-      this.users.push(new DiskUser(device, root, new Chance(seed, index, 2), (line) => this.say(line)))
+      const user = new DiskUser(device, root, new Chance(seed, index, 2), (line) => this.say(line))
+      // A large file may be lost with the power before anybody else has it, though the log has its version.
+      user.large = !options.faults.power
+      this.users.push(user)
     }
   }
 
@@ -123,6 +126,7 @@ export class DiskWorld {
   }
 
   #edits(index: number, count: number): void {
+    if (this.devices[index]?.isOff === true) return
     for (let edit = 0; edit < count; edit++) this.users[index]?.act(this.time.monotonic())
   }
 
@@ -240,7 +244,7 @@ export class DiskWorld {
       for (const { operation, deviceId, hash, hlc } of folder?.replica.order ?? []) {
         if (deviceId !== id || operation === undefined || this.#told.has(hash)) continue
         this.#told.add(hash)
-        const at = `${name} logged ${operation.type} at ${((hlc.ms - 1_700_000_000_000) / 1000).toFixed(3)}: ${'name' in operation ? operation.name : ''} of ${operation.node.slice(0, 6)}`
+        const at = `${name} logged ${operation.type} at ${((hlc.ms - 1_700_000_000_000) / 1000).toFixed(3)}: ${'name' in operation ? operation.name : ''}${'node' in operation ? ` of ${operation.node.slice(0, 6)}` : ''}`
         this.say(
           `  ${at}${operation.type === 'put' ? ` ${operation.content.size} bytes ${operation.content.hash.slice(0, 12)}` : ''} (${hash.slice(0, 12)})`,
         )

@@ -217,8 +217,7 @@ export class DiskUser {
   #touched(path: string): void {
     const { oracle, disk } = this.#device
     if (disk.users.stat(path)?.kind !== 'directory') {
-      const content = oracle.contentAt(path)
-      if (content !== undefined) oracle.contents.add(content)
+      oracle.moves(path)
       return
     }
     for (const { name } of disk.users.list(path)) this.#touched(`${path}/${name}`)

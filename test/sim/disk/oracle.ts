@@ -26,6 +26,14 @@ export class Oracle {
     this.#device = device
   }
 
+  /** A user moves it: who looks for it after a loss of power where it was cannot tell what it is. */
+  moves(path: string): void {
+    const ino = this.#device.disk.model.stat(path)?.ino
+    if (ino !== undefined) this.#everWritten.add(ino)
+    const content = this.contentAt(path)
+    if (content !== undefined) this.contents.add(content)
+  }
+
   /** A user has written to this file. */
   wrote(path: string): void {
     const { model } = this.#device.disk

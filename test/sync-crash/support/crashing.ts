@@ -32,6 +32,8 @@ export interface CrashSummary {
 const lookEveryMs = 150
 const agreeEvery = 8
 const restores = 60
+/** Who was told to die is given so much time to come to a place where it does. */
+const dyingMs = 2_000
 
 /** One folder on two devices, from its first sync on, while daemons are killed. Throws `Violation`. */
 export async function crash(options: CrashOptions): Promise<CrashSummary> {
@@ -137,14 +139,15 @@ class Crashing {
     const { chance, devices } = this.#stage
     await this.#work(chance.below(withinMs))
     await this.#askSome()
+    if (devices.some(({ isDying }) => isDying)) await this.#work(dyingMs, true)
     const chosen = chance.pick([[devices[0]], [devices[1]], devices])
     const dead = devices.filter(({ hasDied }) => hasDied)
     const victims = dead.length > 0 ? dead : chosen
     for (const victim of victims) await this.#kill(victim)
     if (chance.percent(40)) await this.#work(chance.below(600))
     for (const victim of victims) {
-      const dies = { seed: chance.below(1_000_000), skip: chance.below(40) }
-      victim.start({ more: this.#more, dies: chance.percent(65) ? dies : undefined })
+      const dies = { seed: chance.below(1_000_000), skip: chance.below(60) }
+      victim.start({ more: this.#more, dies: chance.percent(75) ? dies : undefined })
     }
   }
 
@@ -170,8 +173,8 @@ class Crashing {
     }
   }
 
-  /** Users work and the trees are looked at for so long. */
-  async #work(forMs: number): Promise<void> {
+  /** Users work and the trees are looked at for so long; or until a daemon has died. */
+  async #work(forMs: number, untilDead = false): Promise<void> {
     const { users, chance, devices } = this.#stage
     const endsAt = performance.now() + forMs
     let nextLook = 0
@@ -183,6 +186,7 @@ class Crashing {
         nextLook = performance.now() + lookEveryMs
       }
       for (const { death } of devices) if (death !== undefined) throw new Violation(death)
+      if (untilDead && devices.some(({ hasDied }) => hasDied)) return
       await elapse(chance.between(5, 70))
     }
   }

@@ -5,7 +5,7 @@
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { StatementSync } from 'node:sqlite'
-import { threadId } from 'node:worker_threads'
+import workerThreads, { threadId, Worker, type WorkerOptions } from 'node:worker_threads'
 import { Chance } from '../../sim/chance.ts'
 
 // oxlint-disable-next-line node/no-process-env -- the only way into a process that knows nothing of this
@@ -16,19 +16,19 @@ let steps = 0
 
 /** One in so many calls is the last one. */
 const rarity = {
-  openSync: 60,
-  writeSync: 300,
-  ftruncateSync: 60,
-  fsyncSync: 40,
-  renameSync: 25,
-  linkSync: 25,
-  unlinkSync: 25,
-  symlinkSync: 20,
-  mkdirSync: 30,
-  rmdirSync: 20,
-  lutimesSync: 100,
+  openSync: 20,
+  writeSync: 60,
+  ftruncateSync: 20,
+  fsyncSync: 12,
+  renameSync: 8,
+  linkSync: 8,
+  unlinkSync: 8,
+  symlinkSync: 8,
+  mkdirSync: 10,
+  rmdirSync: 8,
+  lutimesSync: 30,
 }
-const commitRarity = 25
+const commitRarity = 8
 
 type Call = keyof typeof rarity
 const calls: Readonly<Record<Call, unknown>> & typeof fs = fs
@@ -42,6 +42,13 @@ for (const call of Object.keys(rarity) as Call[]) {
   }
   Object.defineProperty(fs, call, { value: patched, writable: true, configurable: true })
 }
+/** Threads that begin later have this in them as well. */
+class PreloadedWorker extends Worker {
+  constructor(entry: string | URL, options: WorkerOptions = {}) {
+    super(entry, { ...options, execArgv: ['--import', import.meta.url] })
+  }
+}
+Object.defineProperty(workerThreads, 'Worker', { value: PreloadedWorker, configurable: true })
 syncBuiltinESMExports()
 
 /** Neither output nor a file that is opened to be read. */
@@ -60,7 +67,7 @@ Object.defineProperty(StatementSync.prototype, 'run', {
 })
 
 function step<T>(call: string, oneIn: number, act: () => T, detail: string): T {
-  const isLast = ++steps > skipped && chance.below(oneIn) === 0
+  const isLast = ++steps > (threadId === 0 ? skipped : 0) && chance.below(oneIn) === 0
   if (isLast && chance.percent(50)) die(`before ${call} ${detail}`)
   const result = act()
   if (isLast) die(`after ${call} ${detail}`)
