@@ -386,3 +386,21 @@ describe('a budget', () => {
     expect(scene.world.paths()).toEqual([])
   })
 })
+
+describe('spelling', () => {
+  it('a name that was made in another form of Unicode here keeps it', () => {
+    const scene = new Scene().put('caf\u00e9', 1)
+    scene.sync()
+    const { fs, items } = scene.world
+    const item = items.child(1, 'caf\u00e9')!
+    fs.rename('/folder/caf\u00e9', '/folder/cafe\u0301')
+    const { size, mtimeMs, ctimeMs, birthtimeMs, ino, exec } = fs.stat('/folder/cafe\u0301')!
+    items.update(item.id, { name: 'cafe\u0301', print: { size, mtimeMs, ctimeMs, birthtimeMs, ino, exec } })
+
+    scene.put('caf\u00e9', 2).put('other', 1)
+    scene.sync()
+
+    expect(items.children(1).map(({ name }) => name)).toEqual(['cafe\u0301', 'other'])
+    expect(fs.stat('/folder/caf\u00e9')).toBeUndefined()
+  })
+})

@@ -148,7 +148,7 @@ export class DownSync {
     if (path === undefined) return
     const isWhole = work.isWhole || this.#isMostOf(item, work.names)
     const shown = isWhole ? view().list(item.nodes) : view().listNamed(item.nodes, work.names)
-    const localName = this.#localNames(shown)
+    const localName = this.#spelled(item, this.#localNames(shown))
     const here = isWhole ? items.children(item.id) : this.#itemsOf(item, shown, localName)
     const { unsettled, settled, extras } = compareDirectory(shown, here, localName)
     this.#steps.turn.spend((shown.length + here.length) * perName)
@@ -188,6 +188,17 @@ export class DownSync {
     return (name) => placed.get(name) ?? name
   }
 
+  /** What the user spelled in another form of Unicode than the log keeps its spelling on this disk. */
+  #spelled(item: Item, localName: (name: string) => string): (name: string) => string {
+    let spelled: Map<string, string> | undefined
+    return (logName) => {
+      const name = localName(logName)
+      if (isAscii(name)) return name
+      spelled ??= otherSpellings(this.#parts.items.children(item.id))
+      return spelled.get(logName) ?? name
+    }
+  }
+
   #itemsOf(item: Item, shown: readonly ShownThing[], localName: (name: string) => string): Item[] {
     const found: Item[] = []
     for (const { name } of shown) {
@@ -207,6 +218,19 @@ export class DownSync {
 function isPlain(names: LocalNames): boolean {
   if (names.isSame('a', 'A') || names.isSame('\u00e9', 'e\u0301')) return false
   return names.placeNames(['a:b']).get('a:b') === 'a:b'
+}
+
+function isAscii(name: string): boolean {
+  return /^[\u0020-\u007e]*$/.test(name)
+}
+
+/** By log name. */
+function otherSpellings(items: readonly Item[]): Map<string, string> {
+  const spelled = new Map<string, string>()
+  for (const { name, logName } of items) {
+    if (name !== logName && name.normalize('NFC') === logName) spelled.set(logName, name)
+  }
+  return spelled
 }
 
 /** On any disk: names that are, or are made from, the one of the private directory. */

@@ -2,6 +2,7 @@ import { fingerprintOf, type FileStat } from '../disk/file-system.ts'
 import type { Operation } from '../format/operation.ts'
 import type { NodeId } from '../ids.ts'
 import { stashItem, type Item } from '../items/item.ts'
+import { unnumberedName } from '../tree/names.ts'
 import { chooseNode, parentIn } from '../tree/spots.ts'
 import { freeHidden, isFree } from './content-plans.ts'
 import { wasMovedOn } from './past-places.ts'
@@ -76,6 +77,7 @@ export class Structure {
       if (this.#write(some.flatMap((move) => this.#operations(move)))) written.push(...some)
       else for (const { parent, name } of some) reportReadOnly(this.#run, parent.id, name)
     }
+    for (const { item } of written) this.#noteUncovered(item)
     // Two may change places.
     for (const { parent, name } of written) {
       if (items.child(parent.id, name) === undefined) continue
@@ -89,6 +91,18 @@ export class Structure {
       item: { ...item, parent: parent.id, name, logName },
       stat,
     }))
+  }
+
+  /** A file beside a directory of its name loses its number when the directory goes; the log says nothing of the file. */
+  #noteUncovered({ kind, parent, logName }: Item): void {
+    const { replica, items } = this.#run.parts
+    const own = unnumberedName(logName)
+    const from = kind === 'directory' || own !== undefined ? items.get(parent) : undefined
+    if (from === undefined) return
+    const names = own === undefined ? [logName] : [logName, own]
+    for (const { nodes } of replica.view.listNamed(this.#run.shown.nodesOf(from), names)) {
+      this.#run.findings.stale(nodes)
+    }
   }
 
   /**

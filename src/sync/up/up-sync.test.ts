@@ -626,3 +626,17 @@ it('two directories of one parent that were both renamed, when only they are loo
   expect(device.shown()).toEqual(device.onDisk())
   expect(device.lastOperations(2)).toEqual(['move', 'move'])
 })
+
+it('a file that has a number beside a directory is looked at when the directory goes', async () => {
+  const device = folder()
+  const other = member(device)
+  device.mkdir('b')
+  await device.scan()
+  other.do(intents.putFile(other.replica.view, ['b'], content(2), other.random))
+  device.hear(other)
+  const [node] = device.file('b~2').nodes
+  device.move('b', 'c')
+  const { stale } = await device.scan()
+  expect(device.shown().map((line) => line.split(' ')[0])).toEqual(['b', 'c/'])
+  expect(stale).toContain(node)
+})

@@ -10,8 +10,8 @@ import { ControlClient } from '../../../src/sync/device/control-client.ts'
 import type { DeviceStatus, FolderStatus, StatusError } from '../../../src/sync/device/daemon-api.ts'
 import { deadlineIn, eventually, within } from '../../support/deadline.ts'
 import { freePorts } from '../../support/free-ports.ts'
+import { program, startDaemon, type Daemon } from './daemon-process.ts'
 
-const entry = process.env['HARP_E2E_ENTRY'] ?? fileURLToPath(new URL('main.ts', import.meta.url))
 /** Programs of one source start in half the time. */
 const compiled = fileURLToPath(new URL('../../../node_modules/.cache/harp-e2e', import.meta.url))
 const startMs = 60_000
@@ -44,14 +44,6 @@ export interface DeviceOptions {
   readonly listen?: string
   readonly flags?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
-}
-
-interface Daemon {
-  readonly pid: number
-  readonly firstLine: Promise<string>
-  readonly exit: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
-  kill(signal: NodeJS.Signals): void
-  output(): string
 }
 
 export class Device {
@@ -232,44 +224,6 @@ export class Device {
     const exit = await within(daemon.exit, deadlineIn(20_000, `${this.name} to end`))
     this.#daemon = undefined
     return exit
-  }
-}
-
-export function program(args: readonly string[]): string[] {
-  return [process.execPath, '--disable-warning=ExperimentalWarning', entry, ...args]
-}
-
-function startDaemon(command: readonly string[], environment: Readonly<Record<string, string>>): Daemon {
-  const [file = '', ...args] = command
-  const child = spawn(file, args, { env: environment, stdio: ['pipe', 'pipe', 'pipe'] })
-  let stdout = ''
-  let stderr = ''
-  const first = Promise.withResolvers<string>()
-  child.stdin.on('error', () => undefined)
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text
-    const end = stdout.indexOf('\n')
-    if (end >= 0) first.resolve(stdout.slice(0, end))
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-1_000_000)))
-  const exit = new Promise<Awaited<Daemon['exit']>>((resolve) => {
-    child.once('error', (error) => {
-      first.reject(error)
-      resolve({ code: null, signal: null })
-    })
-    child.once('close', (code, signal) => {
-      first.reject(new Error(`harp up ended with ${code ?? signal}: ${stderr}`))
-      resolve({ code, signal })
-    })
-  })
-  // Nobody may be waiting for the first line any more.
-  first.promise.catch(() => undefined)
-  return {
-    pid: child.pid ?? -1,
-    firstLine: first.promise,
-    exit,
-    kill: (signal) => void child.kill(signal),
-    output: () => stdout + stderr,
   }
 }
 
