@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { nodeSuite } from '../../src/sync/crypto/node-suite.ts'
 import { fakeSuite } from '../sync/support/fake-suite.ts'
+import { diskMain } from './disk/disk-main.ts'
 import { minimise } from './minimise.ts'
 import { runSchedule } from './run.ts'
 import { makeSchedule, type Schedule } from './schedule.ts'
@@ -20,6 +21,9 @@ const { values } = parseArgs({
     trace: { type: 'string' },
     out: { type: 'string' },
     'no-minimise': { type: 'boolean', default: false },
+    disk: { type: 'boolean', default: false },
+    faults: { type: 'string', default: 'all' },
+    'keep-going': { type: 'boolean', default: false },
   },
 })
 
@@ -61,4 +65,16 @@ function report(schedule: Schedule): number {
   return 1
 }
 
-process.exitCode = main()
+async function disks(): Promise<number> {
+  return diskMain({
+    suite,
+    devices,
+    from: Number(values.from),
+    count: Number(values.seeds),
+    seed: values.seed === undefined ? undefined : Number(values.seed),
+    faults: values.faults,
+    goesOn: values['keep-going'],
+  })
+}
+
+process.exitCode = values.disk ? await disks() : main()

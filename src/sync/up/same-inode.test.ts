@@ -22,7 +22,7 @@ async function scene(before: { birthtimeMs: number; ctimeMs: number; mtimeMs: nu
   const fs: FileSystem = { ...device.fs, stat: () => undefined }
   return (after: typeof before) => {
     const entry = { name: 'e', stat: { ...real, ...after } }
-    const parts = { items: device.items, root: device.root, fs } as Parameters<typeof movedItem>[0]
+    const parts = { items: device.items, root: device.root, fs } as unknown as Parameters<typeof movedItem>[0]
     return movedItem(parts, { parent: 1, entry, hasName: () => true }, () => false) !== undefined
   }
 }

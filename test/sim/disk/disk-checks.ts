@@ -1,9 +1,8 @@
-import { versionsOf } from '../../../src/sync/tree/versions.ts'
-import type { LogEntry } from '../../../src/sync/log/log-entry.ts'
+import { historyOf } from '../../../src/sync/folder/file-history.ts'
 import { demand } from '../violation.ts'
 import { root, type DiskDevice } from './disk-device.ts'
+import { difference, inView, onDisk } from './disk-lines.ts'
 import type { DiskWorld } from './disk-run.ts'
-import { historyOf } from '../../../src/sync/folder/file-history.ts'
 
 /** What must hold of devices that have nothing more to do. */
 export async function checkDisks(world: DiskWorld): Promise<void> {
@@ -131,7 +130,7 @@ async function checkVersions(world: DiskWorld): Promise<void> {
   const replica = reader.folder?.replica
   if (replica === undefined) return
   let number = 0
-  for (const { path, shown } of [...replica.view.walk()]) {
+  for (const { path, shown } of replica.view.walk()) {
     if (shown.kind === 'directory') continue
     for (const { version, operation } of historyOf(replica, path)?.versions ?? []) {
       if (operation.type !== 'put') continue
@@ -168,50 +167,3 @@ async function checkVersions(world: DiskWorld): Promise<void> {
     }
   }
 }
-
-function onDisk({ disk, oracle }: DiskDevice): string[] {
-  const { model } = disk
-  const lines: string[] = []
-  const walk = (directory: string, start: string): void => {
-    for (const { name } of model.list(directory)) {
-      if (start === '' && name === '.harp') continue
-      const path = `${directory}/${name}`
-      const stat = model.stat(path)
-      if (stat === undefined) continue
-      if (stat.kind === 'directory') {
-        lines.push(`${start}${name}/`)
-        walk(path, `${start}${name}/`)
-      } else if (stat.kind === 'symlink') lines.push(`${start}${name} ${oracle.contentAt(path)}`)
-      else
-        lines.push(
-          `${start}${name} ${oracle.contentAt(path)} ${stat.exec ? 'x' : '-'} ${Math.floor(stat.mtimeMs)}`,
-        )
-    }
-  }
-  walk(root, '')
-  return lines.sort()
-}
-
-function inView({ folder }: DiskDevice): string[] {
-  const lines: string[] = []
-  for (const { path, shown } of folder?.replica.view.walk() ?? []) {
-    const name = path.join('/')
-    if (shown.kind === 'directory') lines.push(`${name}/`)
-    else {
-      const { operation } = shown.current
-      if (operation.type === 'symlink') lines.push(`${name} -> ${operation.target}`)
-      else
-        lines.push(
-          `${name} ${operation.content.hash} ${shown.exec ? 'x' : '-'} ${shown.mtime === undefined ? '?' : shown.mtime.seconds * 1000 + Math.floor(shown.mtime.nanos / 1e6)}`,
-        )
-    }
-  }
-  return lines.sort()
-}
-
-function difference(left: readonly string[], right: readonly string[]): string {
-  const only = left.filter((line) => !right.includes(line))
-  const missing = right.filter((line) => !left.includes(line))
-  return `only there ${JSON.stringify(only.slice(0, 6))}, missing ${JSON.stringify(missing.slice(0, 6))}`
-}
-void versionsOf<LogEntry>

@@ -16,6 +16,8 @@ export interface DiskRunOptions {
   readonly faults: Faults
   /** The trace names what devices write to the log. */
   readonly tellsLog?: boolean
+  /** Does something to a world at rest, to see that it is found. */
+  readonly tamper?: (world: DiskWorld) => void
 }
 
 export interface Faults {
@@ -34,6 +36,10 @@ export interface DiskRunResult {
 }
 
 const restMs = 1_200_000
+/** Asked for, and received and not yet taken care of. */
+const windowBytes = 64 * 1024 * 1024
+/** Calls of a process that has nothing to do, in a minute. */
+const idleCalls = 60
 
 /** One world from one number. */
 export async function runDisks(options: DiskRunOptions): Promise<DiskRunResult> {
@@ -118,6 +124,8 @@ export class DiskWorld {
       this.#watchOver()
     }
     await this.#rest()
+    await this.#idle()
+    this.#options.tamper?.(this)
     await checkDisks(this)
   }
 
@@ -258,9 +266,28 @@ export class DiskWorld {
       const { violation } = device.oracle
       if (violation !== undefined) throw violation
       const { folder } = device
+      const { outstandingBytes = 0, settlingBytes = 0 } = folder?.fetcher.stats() ?? {}
+      demand(
+        outstandingBytes + settlingBytes <= windowBytes,
+        'I13',
+        () => `${device.name} fetches too much at once`,
+      )
       if (folder?.hasFault === true && device.isUp) {
         throw new Violation('fault', `${device.name}: ${JSON.stringify(folder.problems)}`)
       }
+    }
+  }
+
+  /** Whoever has nothing to do does nothing: after files were made durable, before the next scan of all. */
+  async #idle(): Promise<void> {
+    const { time, devices } = this
+    await time.run(150_000)
+    const calls = devices.map(({ life }) => life.calls)
+    await time.run(60_000)
+    for (const [index, { life, name, folder }] of devices.entries()) {
+      const made = life.calls - (calls[index] ?? 0)
+      demand(folder?.state === 'idle', 'I14', () => `${name} was idle, and is ${folder?.state}`)
+      demand(made <= idleCalls, 'I14', () => `${name} made ${made} calls to its disk, idle`)
     }
   }
 
@@ -268,11 +295,7 @@ export class DiskWorld {
     const { time, devices } = this
     this.say('rest')
     this.#apart.clear()
-    for (const [index, user] of this.users.entries())
-      if (user.later !== undefined) {
-        user.act(Number.POSITIVE_INFINITY)
-        void index
-      }
+    for (const user of this.users) if (user.later !== undefined) user.act(Number.POSITIVE_INFINITY)
     for (const { life } of devices) life.onCall = undefined
     const end = time.monotonic() + restMs
     let quiet = 0

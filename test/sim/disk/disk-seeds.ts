@@ -1,30 +1,49 @@
-import { fakeSuite } from '../../sync/support/fake-suite.ts'
-import { runDisks, type Faults } from './disk-run.ts'
+import type { CryptoSuite } from '../../../src/sync/crypto/suite.ts'
+import { runDisks, type DiskRunResult, type Faults } from './disk-run.ts'
 
-const [from = '1', count = '10', what = 'none', isTraced = ''] = process.argv.slice(2)
-const has = (name: string): boolean => what === 'all' || what.split(',').includes(name)
-const faults: Faults = {
-  kills: has('kills'),
-  power: has('power'),
-  cuts: has('cuts'),
-  races: has('races'),
-  looseNames: what.includes('loose'),
+/** What may go wrong besides what users do to each other. */
+export const faultNames = ['kills', 'power', 'cuts', 'races'] as const
+
+export function faultsOf(names: readonly string[]): Faults {
+  const has = (name: string): boolean => names.includes(name) || names.includes('all')
+  return {
+    kills: has('kills'),
+    power: has('power'),
+    cuts: has('cuts'),
+    races: has('races'),
+    looseNames: names.includes('loose'),
+  }
 }
-const start = performance.now()
-const totals: Record<string, number> = {}
-const kinds = new Map<string, number[]>()
-for (let seed = Number(from); seed < Number(from) + Number(count); seed++) {
-  const { violation, trace, counts } = await runDisks({
-    seed,
-    suite: fakeSuite,
-    faults,
-    tellsLog: isTraced === 'trace',
-  })
-  for (const [name, value] of Object.entries(counts)) totals[name] = (totals[name] ?? 0) + value
-  if (violation === undefined) continue
-  if (isTraced === 'trace') console.log(trace.join('\n'))
-  console.log(`seed ${seed}: ${violation.message.slice(0, 1200)}`)
-  kinds.set(violation.invariant, [...(kinds.get(violation.invariant) ?? []), seed])
+
+export interface DiskSeeds {
+  readonly from: number
+  readonly count: number
+  readonly suite: CryptoSuite
+  readonly faults: Faults
+  readonly devices?: number | undefined
+  /** All of them, and not until the first fails. */
+  readonly goesOn?: boolean
 }
-console.log(((performance.now() - start) / 1000).toFixed(1), 's', JSON.stringify(totals))
-for (const [kind, seeds] of kinds) console.log(kind, seeds.length, seeds.slice(0, 10).join(' '))
+
+export interface DiskSummary {
+  readonly worlds: number
+  readonly seconds: number
+  readonly counts: Readonly<Record<string, number>>
+  readonly failed: readonly { readonly seed: number; readonly result: DiskRunResult }[]
+}
+
+/** Runs worlds until one fails. */
+export async function runDiskSeeds(seeds: DiskSeeds): Promise<DiskSummary> {
+  const { from, count, suite, faults, devices, goesOn = false } = seeds
+  const start = performance.now()
+  const counts: Record<string, number> = {}
+  const failed: { seed: number; result: DiskRunResult }[] = []
+  let worlds = 0
+  for (let seed = from; seed < from + count && (goesOn || failed.length === 0); seed++) {
+    const result = await runDisks({ seed, suite, faults, devices })
+    worlds++
+    for (const [name, value] of Object.entries(result.counts)) counts[name] = (counts[name] ?? 0) + value
+    if (result.violation !== undefined) failed.push({ seed, result })
+  }
+  return { worlds, seconds: (performance.now() - start) / 1_000, counts, failed }
+}

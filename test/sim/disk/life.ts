@@ -6,6 +6,8 @@ export class Killed extends Error {
 /** One run of a process. When it is dead, nothing that belongs to it has any effect. */
 export class Life {
   isDead = false
+  /** To its disk, so far. */
+  calls = 0
   /** Before each call that it makes to its disk. Throws `Killed` to end it there. */
   onCall: ((call: string, path: string) => void) | undefined
 

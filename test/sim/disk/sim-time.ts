@@ -42,7 +42,7 @@ export class SimTime implements Clock, Timers {
   /** Whose code runs now. */
   life: Life | undefined
   steps = 0
-  fault: unknown
+  fault: Error | undefined
 
   monotonic(): number {
     return this.#now
@@ -142,6 +142,6 @@ export class SimTime implements Clock, Timers {
   }
 
   readonly #rejected = (error: unknown): void => {
-    if (!(error instanceof Killed)) this.fault ??= error
+    if (!(error instanceof Killed)) this.fault ??= error instanceof Error ? error : new Error(String(error))
   }
 }

@@ -43,6 +43,7 @@ export class WatchedDisk {
   forProcess(life: Life, destroying: Destroying): FileSystem {
     return this.#open((call, path) => {
       life.check()
+      life.calls++
       if (call === 'rename' || call === 'unlink' || call === 'write' || call === 'truncate') {
         destroying(call, path)
       }

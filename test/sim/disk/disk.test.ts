@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest'
+import { fakeSuite } from '../../sync/support/fake-suite.ts'
+import { root } from './disk-device.ts'
+import { runDisks } from './disk-run.ts'
+import { faultsOf, runDiskSeeds } from './disk-seeds.ts'
+
+const share = Number(process.env['SIM_DISK_SEEDS'] ?? 40)
+
+/** Nothing, or what a person needs to look at the first failure. */
+async function failures(from: number, count: number, ...faults: string[]): Promise<string> {
+  const { failed } = await runDiskSeeds({ from, count, suite: fakeSuite, faults: faultsOf(faults) })
+  const [first] = failed
+  if (first === undefined) return ''
+  const { seed, result } = first
+  return `${result.violation?.message} (npm run sim -- --disk --faults ${faults.join() || 'none'} --seed ${seed})`
+}
+
+describe('folders on model disks', () => {
+  it('agree after whatever their users did', async () => {
+    expect(await failures(1, Math.ceil(share / 4))).toBe('')
+  })
+
+  it('lose nothing and agree after kills, cuts and users who are in the way', async () => {
+    expect(await failures(3_000, share, 'kills', 'cuts', 'races')).toBe('')
+  })
+
+  it('lose nothing and agree after losses of power as well', async () => {
+    expect(await failures(4_000, share, 'all')).toBe('')
+  })
+
+  it('meet what they are there for', async () => {
+    const faults = faultsOf(['all'])
+    const { counts } = await runDiskSeeds({ from: 4_000, count: 5, suite: fakeSuite, faults, goesOn: true })
+    expect(counts).toMatchObject({
+      kills: expect.any(Number),
+      power: expect.any(Number),
+      versions: expect.any(Number),
+    })
+  })
+
+  it('do the same for the same seed', async () => {
+    const faults = faultsOf(['all'])
+    const runs: string[] = []
+    for (let run = 0; run < 2; run++) {
+      runs.push((await runDisks({ seed: 4_003, suite: fakeSuite, faults, tellsLog: true })).trace.join('\n'))
+    }
+    expect(runs[0]).toBe(runs[1])
+  })
+})
+
+/** Seeds that once failed, with what they showed. */
+const cases: readonly (readonly [what: string, seed: number, faults: readonly string[]])[] = [
+  ['a download that nobody wants any more, of content that nobody has', 19, []],
+  ['temporary files of downloads that were given up', 4, []],
+  ['an execute bit that changes while its content is on the way', 1010, ['races']],
+  ['a time that changes while its content is on the way', 23, ['kills', 'cuts']],
+  ['content that is asked for in the moment in which its file is renamed', 1020, ['races']],
+  ['a file that was taken out of its place before the power went', 2024, ['power']],
+  ['two directories renamed at once', 2020, ['power']],
+  ['a file beside a directory of its name, which is moved', 5001, ['power']],
+]
+
+describe('cases that once failed', () => {
+  it.each(cases)('%s', async (_, seed, faults) => {
+    expect(await failures(seed, 1, ...faults)).toBe('')
+  })
+})
+
+describe('the checks', () => {
+  it('see a disk that is not what the log says', async () => {
+    const { violation } = await runDisks({
+      seed: 1,
+      suite: fakeSuite,
+      faults: faultsOf([]),
+      tamper: ({ devices }) => devices[1]?.disk.model.makeDirectory(`${root}/a-new-one`),
+    })
+    expect(violation?.invariant).toBe('I1')
+  })
+
+  it('see a version that cannot be read', async () => {
+    const { violation } = await runDisks({
+      seed: 3,
+      suite: fakeSuite,
+      faults: faultsOf([]),
+      tamper: ({ devices }) => {
+        for (const { folder } of devices) {
+          folder?.chunks.collect(() => false)
+          for (const { version } of folder?.chunks.kept() ?? []) folder?.chunks.removeKept(version)
+          folder?.chunks.commit()
+        }
+      },
+    })
+    expect(violation?.invariant).toBe('I3')
+  })
+})
