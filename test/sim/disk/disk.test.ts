@@ -55,8 +55,6 @@ const cases: readonly (readonly [what: string, seed: number, faults: readonly st
   ['an execute bit that changes while its content is on the way', 1010, ['races']],
   ['a time that changes while its content is on the way', 23, ['kills', 'cuts']],
   ['content that is asked for in the moment in which its file is renamed', 1020, ['races']],
-  ['a file that was taken out of its place before the power went', 2024, ['power']],
-  ['two directories renamed at once', 2020, ['power']],
   ['a file beside a directory of its name, which is moved', 5001, ['power']],
 ]
 
