@@ -12,6 +12,14 @@ const suite = (
   test: { name, include, testTimeout, hookTimeout: Math.max(30_000, testTimeout), ...more },
 })
 
+/** Property tests over whole disks, and tests with daemons or many processes: seconds each. */
+const sync = [
+  'test/{sync-e2e,sync/evil,sync/lifecycle}/**/*.test.ts',
+  'test/sync/{up-agreement,down-property,crash-points}.test.ts',
+  'src/sync/folder/{strays,cut-short,only-copy}.test.ts',
+  'src/cli/sync-commands.test.ts',
+]
+
 export default defineConfig({
   test: {
     reporters: ['default', new SkipReporter()],
@@ -26,7 +34,7 @@ export default defineConfig({
           'test/support/*.test.ts',
         ],
         20_000,
-        { exclude: ['test/sync/{mutants,evil,lifecycle}/**', 'test/sync/exhaustive.test.ts'] },
+        { exclude: ['test/sync/mutants/**', 'test/sync/exhaustive.test.ts', ...sync] },
       ),
       suite('conformance', ['test/conformance/**/*.test.ts'], 30_000),
       suite('integration', ['test/integration/**/*.test.ts'], 30_000),
@@ -35,9 +43,7 @@ export default defineConfig({
       suite('engine', ['test/engine/**/*.test.ts'], 120_000, { fileParallelism: false }),
       suite('proxies', ['test/proxies/**/*.test.ts'], 60_000),
       suite('sim', ['test/sim/**/*.test.ts', 'test/sync/exhaustive.test.ts'], 300_000),
-      suite('sync', ['test/{sync-e2e,sync/evil,sync/lifecycle}/**/*.test.ts'], 120_000, {
-        fileParallelism: false,
-      }),
+      suite('sync', sync, 120_000, { fileParallelism: false }),
       suite('crash', ['test/sync-crash/**/*.test.ts'], 400_000, { fileParallelism: false }),
       suite('mutants', ['test/sync/mutants/*.test.ts'], 300_000),
       suite('browser', ['test/browser/**/*.test.ts'], 120_000),

@@ -237,6 +237,7 @@ export class DiskUser {
   #gone(path: string): void {
     const { oracle, disk } = this.#device
     oracle.removed.add(path.slice(path.lastIndexOf('/') + 1))
+    oracle.drops(path)
     if (disk.users.stat(path)?.kind !== 'directory') return
     for (const { name } of disk.users.list(path)) this.#gone(`${path}/${name}`)
   }

@@ -4,7 +4,7 @@ import { root } from './disk-device.ts'
 import { runDisks } from './disk-run.ts'
 import { faultsOf, runDiskSeeds } from './disk-seeds.ts'
 
-const share = Number(process.env['SIM_DISK_SEEDS'] ?? 40)
+const share = Number(process.env['SIM_DISK_SEEDS'] ?? 30)
 
 /** Nothing, or what a person needs to look at the first failure. */
 async function failures(from: number, count: number, ...faults: string[]): Promise<string> {

@@ -26,10 +26,15 @@ export class Oracle {
     this.#device = device
   }
 
-  /** A user moves it: who looks for it after a loss of power where it was cannot tell what it is. */
-  moves(path: string): void {
+  /** A user takes its name from it, which a loss of power may give back, with a time that says that it was changed. */
+  drops(path: string): void {
     const ino = this.#device.disk.model.stat(path)?.ino
     if (ino !== undefined) this.#everWritten.add(ino)
+  }
+
+  /** A user moves it: who looks for it after a loss of power where it was cannot tell what it is. */
+  moves(path: string): void {
+    this.drops(path)
     const content = this.contentAt(path)
     if (content !== undefined) this.contents.add(content)
   }

@@ -7,23 +7,30 @@ import { Violation } from './violation.ts'
 
 export const convergeMs = 120_000
 
-/** While it goes on: whatever stands in a file was written there by a user, whole. */
-export function lookOn({ readers, devices, ledger }: Stage): void {
+/**
+ * While it goes on: whatever stands in a file was written there by a user, whole; and what was there and nobody removed
+ * is there.
+ */
+export function lookOn({ readers, devices, ledger, deeds }: Stage, before: DiskTree): void {
   for (const [index, reader] of readers.entries()) {
-    for (const [path, { kind, content, size }] of reader.read()) {
+    const name = devices[index]?.name ?? ''
+    const tree = reader.read()
+    for (const [path, { kind, content, size }] of tree) {
       if (kind !== 'file' || ledger.knows(content)) continue
-      throw new Violation(
-        `${devices[index]?.name}: ${path} holds ${size} bytes that nobody wrote: ${content.slice(0, 12)}`,
-      )
+      throw new Violation(`${name}: ${path} holds ${size} bytes that nobody wrote: ${content.slice(0, 12)}`)
+    }
+    for (const [path, { kind }] of before) {
+      if (kind !== 'file' || tree.has(path) || deeds.mayBeGone(path)) continue
+      throw new Violation(`${name}: ${path} is missing, and nobody removed it`)
     }
   }
 }
 
 /** Waits until both are idle and show the same; what is left undone by then is a violation. */
-export async function untilAgreed(stage: Stage): Promise<DiskTree> {
+export async function untilAgreed(stage: Stage, before: DiskTree): Promise<DiskTree> {
   const endsAt = performance.now() + convergeMs
   for (;;) {
-    const { trees, idle, states } = await look(stage)
+    const { trees, idle, states } = await look(stage, before)
     const different = differences(...trees)
     if (idle && different.length === 0) return trees[0]
     if (performance.now() > endsAt) {
@@ -42,6 +49,7 @@ export async function untilAgreed(stage: Stage): Promise<DiskTree> {
 
 async function look(
   stage: Stage,
+  before: DiskTree,
 ): Promise<{ trees: [DiskTree, DiskTree]; idle: boolean; states: readonly unknown[] }> {
   const { devices, readers } = stage
   const states = []
@@ -51,7 +59,7 @@ async function look(
     if (folder.state === 'blocked') await unblock(stage, device.name, folder.errors)
     states.push(folder)
   }
-  lookOn(stage)
+  lookOn(stage, before)
   const idle = states.every(
     ({ state, peers }) => state === 'idle' && peers.some(({ connected }) => connected),
   )

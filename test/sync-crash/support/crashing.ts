@@ -182,7 +182,7 @@ class Crashing {
       const isQuiet = this.#before.size === 0
       if (!isQuiet && chance.percent(60)) users[chance.below(2)]?.act()
       if (performance.now() >= nextLook) {
-        lookOn(this.#stage)
+        lookOn(this.#stage, this.#before)
         nextLook = performance.now() + lookEveryMs
       }
       for (const { death } of devices) if (death !== undefined) throw new Violation(death)
@@ -215,7 +215,7 @@ class Crashing {
     }
     await this.#untilUp()
     const began = performance.now()
-    const now = await untilAgreed(stage)
+    const now = await untilAgreed(stage, this.#before)
     tell(`agreed on ${now.size} after ${Math.round(performance.now() - began)} ms, ${this.#kills} kills`)
     checkDeeds(stage, this.#before, now)
     for (const [path, { kind, content }] of now) {

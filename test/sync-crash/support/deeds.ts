@@ -10,10 +10,13 @@ interface Deed {
 export class Deeds {
   #deeds: Deed[] = []
   readonly #left = new Map<string, string | undefined>()
+  /** Paths that were deleted, or renamed from or to, be it for a moment. */
+  readonly #loose = new Set<string>()
 
   clear(): void {
     this.#deeds = []
     this.#left.clear()
+    this.#loose.clear()
   }
 
   /** All that users had to do with, by its old and new names. */
@@ -24,11 +27,21 @@ export class Deeds {
   /** `left`: the content that is at the path now, undefined if nothing is. */
   file(device: string, left: Readonly<Record<string, string | undefined>>): void {
     this.#deeds.push({ device, paths: Object.keys(left), isWhole: false })
-    for (const [path, content] of Object.entries(left)) this.#left.set(path, content)
+    const paths = Object.keys(left)
+    for (const [path, content] of Object.entries(left)) {
+      this.#left.set(path, content)
+      if (content === undefined || paths.length > 1) this.#loose.add(path)
+    }
   }
 
   whole(device: string, ...paths: readonly string[]): void {
     this.#deeds.push({ device, paths, isWhole: true })
+  }
+
+  /** Whether what was at a path may be missing at some moment: nobody did anything but save it otherwise. */
+  mayBeGone(path: string): boolean {
+    if (this.#loose.has(path)) return true
+    return this.#deeds.some(({ isWhole, paths }) => isWhole && paths.some((one) => isBelow(path, one)))
   }
 
   /**
