@@ -43,7 +43,7 @@ function checkNames(device: DiskDevice, lines: readonly string[]): void {
   for (const line of lines) {
     const path = line.split(' ')[0] ?? ''
     for (const step of path.split('/')) {
-      const isGiven = /^(?:[a-f]|between)(?:\.swp)*(?:~\d+)?$/.test(step)
+      const isGiven = /^(?:[a-f]|between)(?:\.swp|~\d+)*$/.test(step)
       demand(step === '' || isGiven, 'I4', () => `${device.name}: who named ${path}?`)
     }
   }

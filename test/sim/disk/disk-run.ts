@@ -25,6 +25,10 @@ export interface Faults {
   readonly power: boolean
   readonly cuts: boolean
   readonly races: boolean
+  /** Disks with no room for a while. */
+  readonly full?: boolean
+  /** Clocks that are wrong by up to two minutes. */
+  readonly skew?: boolean
   /** Names may be lost by a loss of power though later things are not. */
   readonly looseNames?: boolean
 }
@@ -85,6 +89,7 @@ export class DiskWorld {
         hasOneJournal: options.faults.looseNames !== true,
         tickMs: this.chance.pick([1, 1, 4, 10]),
       })
+      if (options.faults.skew === true) device.skewMs = new Chance(seed, index, 3).between(-120_000, 120_000)
       device.onDeath = () => this.#unlink(device)
       this.devices.push(device)
       const user = new DiskUser(device, root, new Chance(seed, index, 2), (line) => this.say(line))
@@ -140,7 +145,7 @@ export class DiskWorld {
 
   #step(): void {
     const { chance, devices } = this
-    const { kills, power, cuts, races } = this.#options.faults
+    const { kills, power, cuts, races, full = false } = this.#options.faults
     const index = chance.below(devices.length)
     const device = devices[index] as DiskDevice
     const what = chance.weighted({
@@ -153,6 +158,8 @@ export class DiskWorld {
       apart: cuts ? 4 : 0,
       mend: cuts ? 5 : 0,
       race: races ? 8 : 0,
+      full: full ? 4 : 0,
+      room: full ? 5 : 0,
     })
     if (what === 'user') this.#edits(index, 1 + chance.below(4))
     else if (what === 'kill') {
@@ -174,6 +181,12 @@ export class DiskWorld {
       if (!device.isUp) return
       this.say(`${device.name} restarts`)
       void device.stop().then(() => this.#startLater(device))
+    } else if (what === 'full') {
+      this.say(`${device.name}: disk full`)
+      this.count('full')
+      device.disk.model.room = this.chance.below(30_000)
+    } else if (what === 'room') {
+      for (const { disk } of devices) disk.model.room = Number.MAX_SAFE_INTEGER
     } else if (what === 'mend') {
       this.#apart.clear()
     } else {
@@ -272,7 +285,12 @@ export class DiskWorld {
         'I13',
         () => `${device.name} fetches too much at once`,
       )
-      if (folder?.hasFault === true && device.isUp) {
+      if (folder?.hasFault === true && device.isUp && this.#options.faults.full === true) {
+        // As the daemon does.
+        this.count('reopened')
+        this.say(`${device.name} opens its folder again: ${folder.problems[0]?.message}`)
+        void device.stop().then(() => this.#startLater(device))
+      } else if (folder?.hasFault === true && device.isUp) {
         throw new Violation('fault', `${device.name}: ${JSON.stringify(folder.problems)}`)
       }
     }
@@ -295,6 +313,7 @@ export class DiskWorld {
     const { time, devices } = this
     this.say('rest')
     this.#apart.clear()
+    for (const { disk } of devices) disk.model.room = Number.MAX_SAFE_INTEGER
     for (const user of this.users) if (user.later !== undefined) user.act(Number.POSITIVE_INFINITY)
     for (const { life } of devices) life.onCall = undefined
     const end = time.monotonic() + restMs

@@ -2,7 +2,7 @@ import type { CryptoSuite } from '../../../src/sync/crypto/suite.ts'
 import { runDisks, type DiskRunResult, type Faults } from './disk-run.ts'
 
 /** What may go wrong besides what users do to each other. */
-export const faultNames = ['kills', 'power', 'cuts', 'races'] as const
+export const faultNames = ['kills', 'power', 'cuts', 'races', 'full', 'skew'] as const
 
 export function faultsOf(names: readonly string[]): Faults {
   const has = (name: string): boolean => names.includes(name) || names.includes('all')
@@ -11,6 +11,8 @@ export function faultsOf(names: readonly string[]): Faults {
     power: has('power'),
     cuts: has('cuts'),
     races: has('races'),
+    full: has('full'),
+    skew: has('skew'),
     looseNames: names.includes('loose'),
   }
 }
