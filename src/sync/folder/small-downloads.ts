@@ -24,6 +24,7 @@ const patienceMs = 20_000
 const missingMs = 1_000
 /** Deliveries under way in threads, so that no thread waits for the bookkeeping of the one before. */
 const deliveriesAtOnce = 2
+const deliveriesInARow = 4
 
 interface Waiting {
   readonly download: Download
@@ -213,8 +214,10 @@ export class SmallDownloads implements ChunkTaker {
   async #deliverAll(): Promise<void> {
     await this.#parts.lock.run(async () => {
       const running = new Set<Promise<void>>()
+      let begun = 0
       try {
-        while (this.#ready.length > 0 && !this.#isStopped) {
+        // A few at a time: the plan, which brings more to fetch, needs the disk as well.
+        while (this.#ready.length > 0 && begun++ < deliveriesInARow && !this.#isStopped) {
           const delivery: Promise<void> = this.#deliver(this.#next()).finally(() => running.delete(delivery))
           running.add(delivery)
           if (running.size >= deliveriesAtOnce) await Promise.race(running)
