@@ -4,7 +4,7 @@ import { errorCode } from '../../base/errors.ts'
 import { labels } from '../crypto/labels.ts'
 import { nodeSuite } from '../crypto/node-suite.ts'
 import { concatBytes, encodeCbor } from '../format/cbor.ts'
-import { decodeBase32, encodeBase32 } from './base32.ts'
+import { decodeBase32, encodeBase32 } from '../format/base32.ts'
 import { decodeInvitation, encodeInvitation, type Invitation } from './invitation.ts'
 import { linkLimits } from './link-limits.ts'
 
