@@ -3,7 +3,7 @@
  * `harp tunnel` and the demo's app. Its files count as Debian's.
  */
 import { execFileSync, spawn } from 'node:child_process'
-import { realpathSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { chmod, chown, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -142,9 +142,13 @@ async function addNode(root: string): Promise<void> {
 async function addHarp(root: string): Promise<void> {
   const harp = join(root, 'harp')
   const { packages } = JSON.parse(await readFile(join(project, 'package-lock.json'), 'utf8')) as {
-    readonly packages: Readonly<Record<string, { readonly dev?: boolean }>>
+    readonly packages: Readonly<Record<string, { readonly dev?: boolean; readonly optional?: boolean }>>
   }
-  const needed = Object.entries(packages).filter(([path, { dev }]) => path !== '' && dev !== true)
+  const needed = Object.entries(packages).filter(
+    // Optional ones are native code for other platforms mostly, and not installed here.
+    ([path, { dev, optional }]) =>
+      path !== '' && dev !== true && (optional !== true || existsSync(join(project, path))),
+  )
   for (const path of ['package.json', 'src', 'test/engine/sample-app', ...needed.map(([path]) => path)]) {
     await cp(join(project, path), join(harp, path), { recursive: true })
   }
