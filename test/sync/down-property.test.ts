@@ -7,7 +7,7 @@ import { OrderedTree, type TestEntry } from './support/ordered-tree.ts'
 import type { Devices } from './support/tree-devices.ts'
 import { rawHistory, userHistory } from './support/tree-histories.ts'
 
-const runs = 80
+const runs = Number(process.env['DOWN_RUNS'] ?? 80)
 const choices = fc.array(fc.nat(0xffff), { minLength: 8, maxLength: 8 })
 
 /** Any order in which a device may hear of things, in portions. */
@@ -163,6 +163,9 @@ describe.for([
         if ((error as Error).message !== 'stopped') throw error
       }
       world.crash()
+      expect(world.rescan()).toEqual([])
+      world.sync('everything')
+      // What had changed under the plan is scanned first, and planned again.
       expect(world.rescan()).toEqual([])
       world.sync('everything')
       expect(world.disk()).toEqual(world.shown())
