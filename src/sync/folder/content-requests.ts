@@ -18,6 +18,7 @@ export function restoringOf(content: ContentSide): Restoring {
     versions: content.versions,
     signal: content.signal,
     now: () => clock.wall(),
+    settled: () => content.lock.run(() => undefined),
     announce: () => {
       announce()
       content.logChanged()

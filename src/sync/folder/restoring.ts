@@ -18,6 +18,8 @@ export interface RestoringParts extends AssemblyParts {
   readonly signal: AbortSignal
   readonly now: () => number
   readonly announce: () => void
+  /** When what is being put in place right now has been written down: also where the old content went. */
+  readonly settled: () => Promise<void>
 }
 
 /** How long the content of an old version is waited for. */
@@ -88,6 +90,7 @@ export class Restoring {
   }
 
   async #fetch(version: EntryHash, { content }: PutFile, temporary: string): Promise<ChunkRows> {
+    await this.#parts.settled()
     const { versions, fs } = this.#parts
     if (versions.rows(version) === undefined) await this.#complete(version)
     const rows = versions.rows(version)
