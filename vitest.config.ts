@@ -45,7 +45,7 @@ export default defineConfig({
       suite('sim', ['test/sim/**/*.test.ts', 'test/sync/exhaustive.test.ts'], 300_000),
       suite('sync', sync, 120_000, { fileParallelism: false }),
       suite('crash', ['test/sync-crash/**/*.test.ts'], 400_000, { fileParallelism: false }),
-      suite('mutants', ['test/sync/mutants/*.test.ts'], 300_000),
+      suite('mutants', ['test/sync/mutants/*.test.ts'], 600_000),
       suite('browser', ['test/browser/**/*.test.ts'], 120_000),
     ],
   },

@@ -24,6 +24,9 @@ export interface Verdict {
   readonly output: string
 }
 
+/** A bug may make a program that never ends: as good as a test that fails. Without a bug a suite needs a tenth of it. */
+const deadlineMs = 100_000
+
 /** As much as is needed of what the JSON reporter writes. */
 interface Report {
   readonly numPassedTests: number
@@ -72,7 +75,9 @@ export class Workshop {
     const result = join(this.#path, 'result.json')
     rmSync(result, { force: true })
     const more = [...(tests === undefined ? [] : ['-t', tests]), ...(bail ? ['--bail', '1'] : [])]
-    const output = await this.#vitest([...suites, ...more, '--reporter=json', `--outputFile=${result}`])
+    const parameters = [...suites, ...more, '--reporter=json', `--outputFile=${result}`]
+    const { output, isOver } = await this.#vitest(parameters, bail ? deadlineMs : 3 * deadlineMs)
+    if (isOver) return { failed: ['never ends'], passed: 0, output }
     if (!existsSync(result)) return { failed: [], passed: 0, output }
     const { numPassedTests, testResults } = JSON.parse(readFileSync(result, 'utf8')) as Report
     const failed = testResults
@@ -86,16 +91,31 @@ export class Workshop {
     rmSync(this.#path, { recursive: true, force: true })
   }
 
-  #vitest(parameters: readonly string[]): Promise<string> {
+  #vitest(
+    parameters: readonly string[],
+    deadline: number,
+  ): Promise<{ readonly output: string; readonly isOver: boolean }> {
     const program = join(root, 'node_modules/vitest/vitest.mjs')
-    const child = spawn(process.execPath, [program, 'run', ...parameters], { cwd: this.#path })
+    // A group of its own, so that workers that hang end with it.
+    const child = spawn(process.execPath, [program, 'run', ...parameters], {
+      cwd: this.#path,
+      detached: true,
+    })
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => (output += text))
     }
     return new Promise((resolve, reject) => {
+      let isOver = false
+      const timer = setTimeout(() => {
+        isOver = true
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+      }, deadline)
       child.on('error', reject)
-      child.on('close', () => resolve(output))
+      child.on('close', () => {
+        clearTimeout(timer)
+        resolve({ output, isOver })
+      })
     })
   }
 }
