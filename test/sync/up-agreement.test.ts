@@ -115,6 +115,31 @@ it('after each scan the log shows what is on the disk, and another scan writes n
   )
 })
 
+it('also if it ended when the log had been told, and the items had not, and users went on', async () => {
+  const rounds = fc.array(
+    fc.tuple(fc.array(action, { minLength: 1, maxLength: 8 }), fc.array(action, { maxLength: 4 }), fc.nat(4)),
+    { minLength: 1, maxLength: 4 },
+  )
+  await fc.assert(
+    fc.asyncProperty(rounds, async (all) => {
+      const device = new UpDevice().found()
+      try {
+        for (const [before, after, writes] of all) {
+          for (const each of before) act(device, each)
+          await device.die(writes)
+          for (const each of after) act(device, each)
+          await device.scan('everything', { acceptDeletions: true })
+          expect(device.shown()).toEqual(device.onDisk())
+          expect(await device.scan()).toMatchObject({ changed: 0, problems: [] })
+        }
+      } finally {
+        device.close()
+      }
+    }),
+    { numRuns },
+  )
+})
+
 it('what is scanned while it changes is found sooner or later, and no version is lost', async () => {
   const rounds = fc.array(fc.tuple(action, fc.nat(3)), { minLength: 1, maxLength: 20 })
   await fc.assert(

@@ -8,6 +8,7 @@ import { shownFile } from './content-plans.ts'
 import { whyMissing } from './marker.ts'
 import { statOr } from './same-inode.ts'
 import { operationsAtOnce, pathOf, removeItem, reportReadOnly, type ScanRun } from './scan-run.ts'
+import type { Ahead } from './write-ahead.ts'
 
 /** What deleting one item says to the log. */
 interface Trashing {
@@ -68,7 +69,7 @@ export class Deletions {
     this.#writeAll(gone, trashings)
     parts.chunks.commit()
     // What is in the stash would be looked for there after a crash: it is committed at its new place.
-    if (moved.size === 0) parts.items.commit()
+    if (moved.size === 0) writer.recorded()
     writer.announce()
     return true
   }
@@ -76,9 +77,14 @@ export class Deletions {
   #writeAll(gone: readonly Item[], trashings: readonly Trashing[]): void {
     const { findings, writer } = this.#run
     const operations = trashings.flatMap((trashing) => trashing.operations)
+    const ahead = this.#moved.size === 0 ? aheadOf(gone, trashings) : []
     for (let from = 0; from < operations.length; from += operationsAtOnce) {
       const some = operations.slice(from, from + operationsAtOnce)
-      const written = writer.write(some.map((operation) => ({ operation })))
+      const noted = ahead.filter(({ index }) => index >= from && index < from + operationsAtOnce)
+      const written = writer.write(
+        some.map((operation) => ({ operation })),
+        noted.map((thing) => ({ ...thing, index: thing.index - from })),
+      )
       if (written === undefined) return
       findings.changed += written.length
     }
@@ -86,7 +92,7 @@ export class Deletions {
     for (const [index, item] of gone.entries()) {
       if (trashings[index]?.isWhole !== true) findings.stale(item.nodes)
       this.#noteShown(item)
-      removeItem(this.#run, item)
+      removeItem(this.#run.parts, item)
     }
   }
 
@@ -180,6 +186,18 @@ export class Deletions {
     }
     return true
   }
+}
+
+/** By the last operation of each. What is moved out of something is still below it in the items, and goes before it. */
+function aheadOf(gone: readonly Item[], trashings: readonly Trashing[]): Ahead[] {
+  const ahead: Ahead[] = []
+  let index = -1
+  for (const [at, { id, parent, name }] of gone.entries()) {
+    const { operations, isWhole } = trashings[at] ?? { operations: [], isWhole: false }
+    index += operations.length
+    if (isWhole && operations.length > 0) ahead.push({ index, item: id, parent, name, print: undefined })
+  }
+  return ahead
 }
 
 function includesAll(item: Item, nodes: readonly string[]): boolean {

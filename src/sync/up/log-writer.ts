@@ -1,9 +1,10 @@
-import type { Clock } from '../../base/clock.ts'
 import { HarpError } from '../../base/errors.ts'
 import { canWrite } from '../log/membership.ts'
 import type { LogEntry } from '../log/log-entry.ts'
 import type { Change } from '../replica/author.ts'
 import type { Replica } from '../replica/replica.ts'
+import type { UpParts } from './up-parts.ts'
+import { isAsked, type Ahead, type WriteAhead } from './write-ahead.ts'
 
 /** Entries that a write may make besides: keys for a new epoch, the joining of many heads. */
 const mostBesides = 64
@@ -11,13 +12,13 @@ const mostBesides = 64
 /** Writes what a scan found, and says which entry each operation became. */
 export class LogWriter {
   readonly #replica: Replica
-  readonly #clock: Clock
-  readonly #announce: () => void
+  readonly #parts: UpParts
+  readonly #ahead: WriteAhead
 
-  constructor(replica: Replica, clock: Clock, announce: () => void) {
-    this.#replica = replica
-    this.#clock = clock
-    this.#announce = announce
+  constructor(parts: UpParts, ahead: WriteAhead) {
+    this.#replica = parts.replica
+    this.#parts = parts
+    this.#ahead = ahead
   }
 
   /** Whether this device may write now. */
@@ -26,16 +27,25 @@ export class LogWriter {
     return role !== undefined && canWrite(role)
   }
 
-  /** Durable when it returns. Undefined if this device may not write. Others are told when the caller says so. */
-  write(changes: readonly Change[]): readonly LogEntry[] | undefined {
+  /**
+   * Durable when it returns. Undefined if this device may not write. Others are told when the caller says so. `ahead`:
+   * what it makes of the items, which are committed before as they are.
+   */
+  write(changes: readonly Change[], ahead: readonly Ahead[] = []): readonly LogEntry[] | undefined {
     if (changes.length === 0) return []
     if (!this.isAllowed) return undefined
-    this.#replica.write(changes, this.#clock.wall())
+    this.#ahead.note(ahead)
+    this.#replica.write(changes, this.#parts.clock.wall())
     return this.#written(changes)
   }
 
+  /** The items say what was written: makes them lasting. */
+  recorded(): void {
+    this.#ahead.commit()
+  }
+
   announce(): void {
-    this.#announce()
+    this.#parts.announce()
   }
 
   #written(changes: readonly Change[]): readonly LogEntry[] {
@@ -46,7 +56,7 @@ export class LogWriter {
       const from = Math.max(0, head.seq + 1 - changes.length - mostBesides)
       for (const entry of log.chainEntries(head.branch, from)) {
         // Besides them only a new epoch and the joining of heads may have been written, before the last of them.
-        if (entry.kind === 'operation' && entry.operation?.type !== 'merge') found.push(entry)
+        if (isAsked(entry)) found.push(entry)
       }
       if (found.length >= changes.length) return found.slice(-changes.length)
       found.length = 0

@@ -44,7 +44,7 @@ export function reportReadOnly(run: ScanRun, parent: number, name: string): void
 }
 
 /** With the chunks that were in the files below it. */
-export function removeItem({ parts }: ScanRun, item: Item): void {
+export function removeItem(parts: UpParts, item: Item): void {
   const waiting = [item]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     if (next.kind === 'directory') waiting.push(...parts.items.children(next.id))

@@ -167,7 +167,7 @@ export class Scanner {
     }
     for (const item of found.forgotten) {
       findings.stale(item.nodes)
-      removeItem(this.#run, item)
+      removeItem(this.#run.parts, item)
     }
   }
 

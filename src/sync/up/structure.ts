@@ -7,6 +7,7 @@ import { chooseNode, parentIn } from '../tree/spots.ts'
 import { freeHidden, isFree } from './content-plans.ts'
 import { wasMovedOn } from './past-places.ts'
 import { operationsAtOnce, reportReadOnly, type ScanRun } from './scan-run.ts'
+import type { Ahead } from './write-ahead.ts'
 
 /** A place on the disk: in which directory, and what it is called here and in the log. */
 export interface Spot {
@@ -63,8 +64,8 @@ export class Structure {
     if (moves.length === 0 && makes.length === 0) return { made: [], moved: [] }
     const moved = this.#writeMoves(moves)
     const made = this.#writeMakes(makes)
-    const { parts, writer } = this.#run
-    parts.items.commit()
+    const { writer } = this.#run
+    writer.recorded()
     writer.announce()
     return { made, moved }
   }
@@ -74,7 +75,16 @@ export class Structure {
     const written: Move[] = []
     for (let from = 0; from < moves.length; from += operationsAtOnce) {
       const some = moves.slice(from, from + operationsAtOnce)
-      if (this.#write(some.flatMap((move) => this.#operations(move)))) written.push(...some)
+      const operations: Operation[] = []
+      const ahead: Ahead[] = []
+      for (const move of some) {
+        const own = this.#operations(move)
+        operations.push(...own)
+        if (own.length > 0) ahead.push(aheadOf(move, operations.length - 1))
+      }
+      // What is between two places must not be committed there.
+      const isStashed = some.some(({ item }) => items.get(item.id)?.parent === stashItem)
+      if (this.#write(operations, isStashed ? [] : ahead)) written.push(...some)
       else for (const { parent, name } of some) reportReadOnly(this.#run, parent.id, name)
     }
     for (const { item } of written) this.#noteUncovered(item)
@@ -132,7 +142,14 @@ export class Structure {
     for (let from = 0; from < makes.length; from += operationsAtOnce) {
       const some = makes.slice(from, from + operationsAtOnce)
       const plans = some.map((spot) => this.#plan(spot))
-      const isWritten = this.#write(plans.flatMap(({ operation }) => operation ?? []))
+      const ahead: Ahead[] = []
+      for (const [index, { parent, name, stat }] of some.entries()) {
+        if (plans[index]?.operation === undefined) continue
+        const print = fingerprintOf(stat)
+        ahead.push({ index: ahead.length, item: undefined, parent: parent.id, name, print })
+      }
+      const operations = plans.flatMap(({ operation }) => operation ?? [])
+      const isWritten = this.#write(operations, ahead)
       for (const [index, { parent, name, logName, stat }] of some.entries()) {
         const plan = plans[index]
         if (plan === undefined) continue
@@ -173,10 +190,17 @@ export class Structure {
     return { nodes: [node.id], operation: { type: 'mkdir', node: node.id, ...at } }
   }
 
-  #write(operations: readonly Operation[]): boolean {
+  #write(operations: readonly Operation[], ahead: readonly Ahead[] = []): boolean {
     const { writer, findings } = this.#run
-    const written = writer.write(operations.map((operation) => ({ operation })))
+    const written = writer.write(
+      operations.map((operation) => ({ operation })),
+      ahead,
+    )
     findings.changed += written?.length ?? 0
     return written !== undefined
   }
+}
+
+function aheadOf({ item, parent, name }: Move, index: number): Ahead {
+  return { index, item: item.id, parent: parent.id, name, print: undefined }
 }

@@ -4,7 +4,7 @@ import type { ContentKeys } from '../content/content.ts'
 import type { CryptoSuite, RandomBytes } from '../crypto/suite.ts'
 import type { FileSystem } from '../disk/file-system.ts'
 import type { LocalNames } from '../disk/local-names.ts'
-import type { KeepPolicy } from '../folder/version-source.ts'
+import type { KeepPolicy, VersionSource } from '../folder/version-source.ts'
 import type { ChunkerParameters } from '../format/membership.ts'
 import type { NodeId } from '../ids.ts'
 import type { Item, ItemStore } from '../items/item.ts'
@@ -27,6 +27,7 @@ export interface UpParts {
   readonly keys: ContentKeys
   readonly chunker: ChunkerParameters
   readonly keep: KeepPolicy
+  readonly rows: VersionSource['rows']
   /** The log has grown. */
   readonly announce: () => void
   readonly report: (progress: ScanProgress) => void

@@ -12,6 +12,7 @@ import { Scanner } from './scanner.ts'
 import { ShownDirectories } from './shown-directories.ts'
 import type { ScanOptions, ScanReport, UpParts } from './up-parts.ts'
 import { hasBooted, readBootId, verifyUnsettled } from './verify-unsettled.ts'
+import { WriteAhead } from './write-ahead.ts'
 
 export type { Blocked, ScanOptions, ScanProgress, ScanReport, UpParts } from './up-parts.ts'
 
@@ -22,13 +23,22 @@ export type { Blocked, ScanOptions, ScanProgress, ScanReport, UpParts } from './
 export class UpSync {
   readonly #parts: UpParts
   readonly #ignoreFile = new IgnoreFile()
+  readonly #ahead: WriteAhead
   readonly #writer: LogWriter
   readonly #racy: RacyItems
   #isVerified = false
 
   constructor(parts: UpParts) {
-    this.#parts = { ...parts, random: pooledRandom(parts.random) }
-    this.#writer = new LogWriter(parts.replica, parts.clock, parts.announce)
+    this.#parts = {
+      ...parts,
+      // Changes with what others keep.
+      get keep() {
+        return parts.keep
+      },
+      random: pooledRandom(parts.random),
+    }
+    this.#ahead = new WriteAhead(parts)
+    this.#writer = new LogWriter(parts, this.#ahead)
     this.#racy = RacyItems.load(parts.items)
   }
 
@@ -52,6 +62,7 @@ export class UpSync {
       findings.blocked = { code: 'FOLDER_DISK_MISSING', message: missing }
       return findings.report
     }
+    this.#ahead.replay(this.#racy)
     const hasNewRules = this.#loadRules(findings)
     const { rules } = this.#ignoreFile
     const stat = parts.fs.stat(parts.root)

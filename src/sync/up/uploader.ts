@@ -1,5 +1,5 @@
 import { packManifest, type PackedManifest } from '../content/manifest.ts'
-import type { FileStat } from '../disk/file-system.ts'
+import { fingerprintOf, type FileStat } from '../disk/file-system.ts'
 import { FormatError } from '../format/format-error.ts'
 import { limits } from '../format/limits.ts'
 import type { FileContent } from '../format/operation.ts'
@@ -15,6 +15,7 @@ import { timestampOf } from './file-time.ts'
 import { recordOutcome, storeOutcome, type Outcome, type Readable } from './outcome.ts'
 import { intentKey, operationsAtOnce, pathOf, reportReadOnly, type ScanRun } from './scan-run.ts'
 import { isTorn, isTornVersion, recordTorn } from './torn-file.ts'
+import type { Ahead } from './write-ahead.ts'
 
 /** A file or symlink to be read: a new one, or one whose item says something else. */
 export interface FileTask {
@@ -81,7 +82,7 @@ export class Uploader {
     for (const outcome of group) storeOutcome(this.#run, outcome)
     parts.chunks.commit()
     const changes = group.flatMap((outcome) => outcome.changes)
-    const entries = writer.write(changes)
+    const entries = writer.write(changes, aheadOf(group))
     if (entries !== undefined) findings.changed += entries.length
     let next = 0
     for (const outcome of group) {
@@ -97,7 +98,7 @@ export class Uploader {
     // Whoever believes the items must find the chunks.
     parts.chunks.commit()
     this.#run.racy.store(parts.items)
-    parts.items.commit()
+    writer.recorded()
     if (changes.length > 0) writer.announce()
     parts.report(findings.progress)
   }
@@ -285,6 +286,19 @@ export class Uploader {
     )
     return false
   }
+}
+
+/** New contents: of attributes the next scan finds out again. */
+function aheadOf(group: readonly Outcome[]): Ahead[] {
+  const ahead: Ahead[] = []
+  let index = 0
+  for (const { changes, file, item, parent, name, stat } of group) {
+    if (file !== undefined && changes.length > 0) {
+      ahead.push({ index, item, parent, name, print: fingerprintOf(stat) })
+    }
+    index += changes.length
+  }
+  return ahead
 }
 
 function foundIn(file: Readable): plans.FoundContent {

@@ -29,6 +29,12 @@ export function hasBooted(parts: UpParts): boolean {
   return boot !== undefined && boot !== known
 }
 
+/** For certain: things that are gone did not go with the power. */
+export function isSameBoot(parts: UpParts): boolean {
+  const boot = readBootId(parts)
+  return boot !== undefined && boot === parts.items.fact(fact)
+}
+
 /**
  * After the system went down: files that were put in place and not certain to survive it are read before they are
  * believed. What is not what was put there, and nobody wrote to, is damage and no edit; what is missing was not deleted.

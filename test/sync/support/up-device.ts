@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { SqliteChunks } from '../../../src/sync/chunks/sqlite-chunks.ts'
+import type { ChunkRows } from '../../../src/sync/content/content.ts'
 import { nodeContentSuite } from '../../../src/sync/content/content-suite.ts'
 import { createDeviceKeys, type DeviceKeys } from '../../../src/sync/crypto/identity.ts'
 import { nodeSuite } from '../../../src/sync/crypto/node-suite.ts'
@@ -21,7 +22,8 @@ import { fingerprintOf, type FileSystem } from '../../../src/sync/disk/file-syst
 import { privatePaths } from '../../../src/sync/disk/private-directory.ts'
 import type { Role } from '../../../src/sync/format/membership.ts'
 import type { Operation } from '../../../src/sync/format/operation.ts'
-import { toHex } from '../../../src/sync/ids.ts'
+import { VersionBook } from '../../../src/sync/folder/version-book.ts'
+import { toHex, type EntryHash } from '../../../src/sync/ids.ts'
 import { rootItem } from '../../../src/sync/items/item.ts'
 import { SqliteItems } from '../../../src/sync/items/sqlite-items.ts'
 import type { LogEntry } from '../../../src/sync/log/log-entry.ts'
@@ -34,6 +36,7 @@ import { UpSync } from '../../../src/sync/up/up-sync.ts'
 import { InlinePool } from '../../../src/sync/work/inline-pool.ts'
 import { seededBytes } from './seeded-bytes.ts'
 
+const keys = { content: new Uint8Array(32).fill(1), boundaries: new Uint8Array(32).fill(2) }
 let devices = 0
 
 /** A device whose log grows by what is done in a real directory; it has no plan that writes to it. */
@@ -41,7 +44,7 @@ export class UpDevice {
   readonly root = mkdtempSync(join(tmpdir(), 'harp-up-'))
   readonly random = seededBytes(`up ${++devices}`)
   readonly keys: DeviceKeys = createDeviceKeys(nodeSuite, this.random)
-  readonly items = new SqliteItems(new DatabaseSync(':memory:'))
+  items: SqliteItems
   readonly chunks = new SqliteChunks({
     directory: this.root,
     places: { itemPath: (item) => this.#itemPath(item), keptPath: (version) => join(this.root, version) },
@@ -51,16 +54,28 @@ export class UpDevice {
   /** Added to the clock: files are old by the time that they are read, unless a test says otherwise. */
   ahead = 10_000
   announced = 0
-  bootId = 'boot 1'
+  bootId: string | undefined = 'boot 1'
   fs: FileSystem = nodeFileSystem
   keep: UpParts['keep'] = 'all'
   /** Jobs run, by name and how many things each had. */
   readonly jobs: string[] = []
+  readonly #itemFile = new DatabaseSync(':memory:')
   #replica: Replica | undefined
   #up: UpSync | undefined
 
+  constructor() {
+    this.items = new SqliteItems(this.#itemFile)
+  }
+
   get replica(): Replica {
     return this.#replica!
+  }
+
+  rows(version: EntryHash): ChunkRows | undefined {
+    const { replica, chunks, fs } = this
+    return new VersionBook({ replica, chunks, keys, fs, maximum: replica.log.genesis!.chunker.maximum }).rows(
+      version,
+    )
   }
 
   get up(): UpSync {
@@ -98,6 +113,40 @@ export class UpDevice {
   /** As after a restart: what was only in memory is gone. */
   restart(): void {
     this.#up = undefined
+  }
+
+  /**
+   * Scans, and ends right after that write to the log, 0: before the first. What the items were told without a commit
+   * is lost. False if less was written.
+   */
+  async die(writes = 1): Promise<boolean> {
+    const { replica, items } = this
+    const write = replica.write.bind(replica)
+    let left = writes
+    let hasEnded = false
+    const end = (): never => {
+      hasEnded = true
+      items.commit = end
+      replica.write = end
+      throw new Error('ended')
+    }
+    replica.write = (changes, now) => {
+      const written = left === 0 ? end() : write(changes, now)
+      return --left === 0 && writes > 0 ? end() : written
+    }
+    try {
+      await this.scan('everything', { acceptDeletions: true })
+    } catch (error) {
+      if (!hasEnded) throw error
+    } finally {
+      replica.write = write
+    }
+    if (hasEnded) {
+      if (this.#itemFile.isTransaction) this.#itemFile.exec('ROLLBACK')
+      this.items = new SqliteItems(this.#itemFile)
+    }
+    this.restart()
+    return hasEnded
   }
 
   /** From now on what is below these paths cannot be looked at. */
@@ -270,9 +319,10 @@ export class UpDevice {
       random: this.random,
       suite: nodeSuite,
       names: { logName: (name) => name.normalize('NFC') },
-      keys: { content: new Uint8Array(32).fill(1), boundaries: new Uint8Array(32).fill(2) },
+      keys,
       chunker: this.replica.log.genesis!.chunker,
       keep: this.keep,
+      rows: (version) => this.rows(version),
       announce: () => this.announced++,
       report: () => undefined,
       bootId: () => this.bootId,
