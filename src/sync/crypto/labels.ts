@@ -71,4 +71,10 @@ export const labels = {
   chunkKey: label('chunk-key'),
   /** associated data: a sealed chunk */
   chunk: label('chunk'),
+  /** derivation: the key of the tags by which two devices know each other's beacons, from what their keys agree on */
+  discovery: label('discovery'),
+  /** derivation: the tag of one hour and one of the two as sender */
+  discoveryTag: label('discovery-tag'),
+  /** derivation: what fills a list of tags up, from random bytes that nobody else has */
+  discoveryFiller: label('discovery-filler'),
 } as const
