@@ -2,7 +2,8 @@ import type { ChunkPeer } from './chunk-peer.ts'
 import type { Handover } from './handover.ts'
 import type { ListFetcher } from './list-fetcher.ts'
 import type { RateLane, RateWaiter } from './rate-limit.ts'
-import { transferLimits as limits } from './transfer-limits.ts'
+import { transferLimits as limits, transferTimes as times } from './transfer-limits.ts'
+import type { Sharing } from './sharing.ts'
 import type { WantBook } from './want-book.ts'
 
 export interface AskerParts {
@@ -10,6 +11,7 @@ export interface AskerParts {
   readonly book: WantBook
   readonly lists: ListFetcher
   readonly handover: Handover
+  readonly sharing: Sharing
   readonly lane: RateLane
   /** Bytes under way and with takers. */
   readonly window: number
@@ -55,12 +57,14 @@ export class Asker implements RateWaiter {
   /** Asks for as much as may be under way. */
   pump(): void {
     if (this.#isStopped) return
-    const { peers, book, lists } = this.#parts
+    const { peers, book, lists, sharing } = this.#parts
+    sharing.refresh()
     const candidates = [...peers.values()]
     while (candidates.length > 0 && (book.queuedIds > 0 || lists.size > 0)) {
       const peer = best(candidates)
       if (!this.#ask(peer)) candidates.splice(candidates.indexOf(peer), 1)
     }
+    if (book.isShared) sharing.claimMore(!this.#hasNear(this.#parts.now()))
     this.#parts.onAsked()
   }
 
@@ -96,7 +100,7 @@ export class Asker implements RateWaiter {
       peer.askRange(range)
       return true
     }
-    const ownOnly = peer.isDry(now) && this.#hasWet()
+    const ownOnly = (peer.isDry(now) && this.#hasWet(now)) || (!peer.isNear && this.#hasNear(now))
     const bytes = Math.min(room, limits.wantBytes, lane.grain)
     const wants = book.collect(peer, { bytes, ids, ownOnly }, now)
     if (wants.length === 0) return false
@@ -125,17 +129,24 @@ export class Asker implements RateWaiter {
     return peer.requests.length < partialWants || queuedIds >= ids || queuedBytes >= limits.wantBytes
   }
 
-  #hasWet(): boolean {
-    const now = this.#parts.now()
+  #hasWet(now: number): boolean {
     for (const peer of this.#parts.peers.values()) if (!peer.isDry(now)) return true
+    return false
+  }
+
+  /** Somebody nearby may have what nobody was asked for, so that it need not come from far. */
+  #hasNear(now: number): boolean {
+    for (const peer of this.#parts.peers.values()) {
+      if (peer.isNear && !peer.isDry(now) && peer.quietMs(now) < times.stalledMs) return true
+    }
     return false
   }
 }
 
-/** Near before far, then the one with least to do. */
+/** Near before far, quick before slow, then the one with least to do. */
 function best(peers: readonly ChunkPeer[]): ChunkPeer {
   return peers.reduce((left, right) => {
-    if (left.isNear !== right.isNear) return left.isNear ? left : right
+    if (left.distance !== right.distance) return left.distance < right.distance ? left : right
     return left.outstandingBytes <= right.outstandingBytes ? left : right
   })
 }

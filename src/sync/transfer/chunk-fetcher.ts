@@ -11,6 +11,7 @@ import { Handover } from './handover.ts'
 import { ListFetcher } from './list-fetcher.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { RateMeter } from './rate-meter.ts'
+import { Sharing } from './sharing.ts'
 import { systemTimers, type Timers } from './timers.ts'
 import { transferLimits as limits, transferTimes as times } from './transfer-limits.ts'
 import { WantBook } from './want-book.ts'
@@ -29,6 +30,9 @@ export interface ChunkFetcherOptions {
   readonly onPeerGone?: (peer: DeviceId, reason: string) => void
   /** Bytes asked for, or received and not yet taken care of. */
   readonly windowBytes?: number
+  /** This device, and what it has: for neighbours that fetch from far for each other. */
+  readonly self?: DeviceId
+  readonly has?: (id: Uint8Array) => boolean
   readonly timers?: Timers
 }
 
@@ -36,6 +40,8 @@ export interface FetchStats {
   /** Received, per second, over the last five. */
   readonly bytesPerSecond: number
   readonly receivedBytes: number
+  /** Of these, from near devices. */
+  readonly nearBytes: number
   /** Asked for. */
   readonly outstandingBytes: number
   /** Handed over and not yet taken care of. */
@@ -64,8 +70,11 @@ export class ChunkFetcher {
   readonly #lists: ListFetcher
   readonly #handover: Handover
   readonly #meter = new RateMeter()
+  #nearBytes = 0
   readonly #strikes: BoundedMap<DeviceId, number>
   readonly #asker: Asker
+  /** With devices nearby, so that a chunk comes from far once. */
+  readonly sharing: Sharing
   #isPaused = false
   #isTicking = false
   #isClosed = false
@@ -78,10 +87,20 @@ export class ChunkFetcher {
     this.#lists = new ListFetcher(options.hash)
     const now = (): number => this.#clock.monotonic()
     this.#strikes = new BoundedMap({ maxEntries: 1_024, maxAgeMs: times.liedMs, now })
+    this.sharing = new Sharing({
+      self: options.self ?? '',
+      book: this.#book,
+      peers: this.#peers,
+      timers: this.#timers,
+      now,
+      has: (id) => options.has?.(id) ?? false,
+      onChange: () => this.#asker.schedule(),
+    })
     this.#handover = new Handover({
       book: this.#book,
       now,
       onLie: (peer) => this.#strike(peer, 'a chunk that is not what its id says'),
+      onGot: (want) => this.sharing.got(want),
       onSettled: () => {
         this.#unpause()
         this.#asker.schedule()
@@ -92,6 +111,7 @@ export class ChunkFetcher {
       book: this.#book,
       lists: this.#lists,
       handover: this.#handover,
+      sharing: this.sharing,
       lane: options.rate.lane(),
       window: this.#window,
       now,
@@ -111,7 +131,8 @@ export class ChunkFetcher {
   ): void {
     const before = this.#peers.get(peer)
     if (before !== undefined) this.#drop(before, 'another stream takes its place')
-    const added = new ChunkPeer(peer, stream, { roundTripMs, bytesIn }, this.#owner)
+    const tells = (): boolean => this.sharing.tells(peer)
+    const added = new ChunkPeer(peer, stream, { roundTripMs, bytesIn, tells }, this.#owner)
     if (this.#isClosed || (this.#strikes.get(peer) ?? 0) >= limits.strikes) {
       added.isUsed = false
       added.start()
@@ -142,6 +163,8 @@ export class ChunkFetcher {
   }
 
   /**
+   * `sealedLength`: where it is not known, as without keys, an estimate; a chunk of another length is as good, and costs
+   * the window what it is.
    * A second want of the same chunk for the same taker is the same want, unless the chunk has been handed over already.
    */
   want(id: Uint8Array, sealedLength: number, taker: ChunkTaker): void {
@@ -190,6 +213,7 @@ export class ChunkFetcher {
     return {
       bytesPerSecond: this.#meter.perSecond(this.#clock.monotonic()),
       receivedBytes: this.#meter.total,
+      nearBytes: this.#nearBytes,
       outstandingBytes: this.#asker.outstanding,
       settlingBytes: this.#handover.bytes,
       wantedIds: book.wantedIds,
@@ -205,6 +229,7 @@ export class ChunkFetcher {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.sharing.close()
     for (const peer of this.#peers.values()) this.#drop(peer, 'the folder is closed')
     this.#book.clear()
     this.#lists.close(closed())
@@ -226,6 +251,7 @@ export class ChunkFetcher {
   #take(peer: ChunkPeer, request: AskedWants, lengths: readonly number[], payload: Uint8Array): void {
     const now = this.#clock.monotonic()
     this.#meter.add(payload.length, now)
+    if (peer.isNear) this.#nearBytes += payload.length
     let offset = 0
     for (const length of lengths) {
       const want = request.wants[request.next]
@@ -238,6 +264,7 @@ export class ChunkFetcher {
       }
       if (length === 0) {
         if (want.state !== 'asked') continue
+        if (this.sharing.missed(want, peer)) continue
         this.#book.refused(want, peer, now)
         this.#book.route(want, now)
         continue
@@ -253,6 +280,7 @@ export class ChunkFetcher {
   #takeList(peer: ChunkPeer, request: AskedRange, { total }: ListPart, part: Uint8Array): void {
     const now = this.#clock.monotonic()
     this.#meter.add(part.length, now)
+    if (peer.isNear) this.#nearBytes += part.length
     peer.advanceList(request)
     this.#asker.came(request.length, part.length)
     const outcome = this.#lists.received(request, total, part, now)
@@ -301,7 +329,9 @@ export class ChunkFetcher {
       for (const want of request.wants.slice(request.next)) {
         if (want.request !== request) continue
         want.request = undefined
-        if (want.state === 'asked') this.#book.route(want, now)
+        if (want.state !== 'asked') continue
+        if (want.share?.state === 'theirs') this.#book.hold(want)
+        else this.#book.route(want, now)
       }
     }
     this.#book.leave(peer, now)

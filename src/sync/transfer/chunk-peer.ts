@@ -34,6 +34,8 @@ export interface PeerPath {
   roundTripMs(): number | undefined
   /** So far, on all streams: a large chunk over a thin line comes slowly, and is no silence. */
   bytesIn(): number
+  /** It says what it has as soon as it is asked by a claim: having had nothing, it need not be tried. */
+  tells?(): boolean
 }
 
 export interface PeerOwner {
@@ -71,6 +73,8 @@ export class ChunkPeer implements FrameHandler {
   #busySigns = 0
   #dryMs = 0
   #dryUntil = 0
+  /** It had some of what it was asked for last, without having said so before. */
+  gives = false
 
   constructor(device: DeviceId, stream: FrameStream, path: PeerPath, owner: PeerOwner) {
     this.device = device
@@ -96,6 +100,13 @@ export class ChunkPeer implements FrameHandler {
     return (this.#path.roundTripMs() ?? Infinity) <= times.nearMs
   }
 
+  /** 0 near, then one more for each doubling of the round trip; what is not known is farthest. */
+  get distance(): number {
+    const roundTripMs = this.#path.roundTripMs()
+    if (roundTripMs === undefined) return Infinity
+    return roundTripMs <= times.nearMs ? 0 : 1 + Math.floor(Math.log2(roundTripMs / times.nearMs))
+  }
+
   /** Chunk ids that it may be asked for now. */
   get idRoom(): number {
     if (this.#isBlocked || this.#requests.length >= limits.wants) return 0
@@ -104,12 +115,18 @@ export class ChunkPeer implements FrameHandler {
 
   /** It had nothing of what it was asked for last. */
   isDry(now: number): boolean {
-    return this.#dryUntil > now
+    return this.#dryUntil > now || (this.#dryMs > 0 && this.#path.tells?.() === true)
   }
 
   /** It may have more than it had. */
   moisten(): void {
     this.#dryUntil = 0
+    this.#dryMs = 0
+  }
+
+  /** It owes something, and nothing has come for so long. */
+  quietMs(now: number): number {
+    return this.isIdle ? 0 : now - this.#progressAt
   }
 
   /** Starts hearing from it. */
@@ -235,13 +252,15 @@ export class ChunkPeer implements FrameHandler {
   /** As much as comes within some seconds, so that a slow device is not asked for what a quick one could give. */
   #adapt(request: AskedWants): void {
     const tookMs = this.#heardAt - request.askedAt
+    const wasTold = request.wants.every((want) => (want.noteOf(this)?.told ?? 0) > 0)
+    if (!wasTold) this.gives = request.delivered > 0
     if (request.delivered === 0) {
+      if (wasTold) return
       this.#dryMs = Math.min(times.dryLastMs, Math.max(times.dryFirstMs, this.#dryMs * 2))
       this.#dryUntil = this.#heardAt + this.#dryMs
       return
     }
-    this.#dryMs = 0
-    this.#dryUntil = 0
+    if (!wasTold) this.moisten()
     if (tookMs <= times.quickMs) {
       this.#window = Math.min(limits.mostWindow, this.#window + request.bytes)
     } else if (tookMs > times.lateMs && request.askedAt >= this.#shrunkAt) {

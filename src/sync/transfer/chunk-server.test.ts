@@ -152,6 +152,39 @@ describe('a chunk server', () => {
     expect(asker.shelf.forgotten.map((source) => source.path)).toEqual(['wrong-0', 'wrong-1'])
   })
 
+  test('gives what is in memory only, and tells its owner what is missed', async () => {
+    const missed: string[] = []
+    const time = new VirtualTime()
+    const shelf = new ChunkShelf()
+    const held = chunkOf(7, 3 * kib)
+    const stored = chunkOf(8, 5 * kib)
+    shelf.add(stored)
+    const [end, served] = framePair({ time })
+    const server = new ChunkServer({
+      store: Object.assign(shelf.store, {
+        held: (id: Uint8Array) => (Buffer.from(idOfChunk(held)).equals(id) ? held.slice() : undefined),
+      }),
+      pool: shelf.pool,
+      rate: new RateLimit({ bytesPerSecond: undefined, clock: time, timers: time }),
+      log: silentLogger,
+      timers: time,
+      onMiss: (id, peer) => missed.push(`${peer.slice(0, 2)} ${Buffer.from(id).toString('hex')}`),
+    })
+    server.serve(served)
+    const payloads: Uint8Array[] = []
+    end.setHandler({
+      onFrame: (_head, payload) => void payloads.push(payload),
+      onDrain: () => undefined,
+      onClose: () => undefined,
+    })
+    const absent = idOfChunk(chunkOf(9, kib))
+    const ids = concatBytes(idOfChunk(held), absent, idOfChunk(stored))
+    end.send(encodeChunkMessage({ type: 'want', request: 0, ids }))
+    await time.advance(100)
+    expect(concatBytes(...payloads)).toEqual(concatBytes(held, stored))
+    expect(missed).toEqual([`aa ${Buffer.from(absent).toString('hex')}`])
+  })
+
   test('gives up on a chunk after eight places, and says that it is not here', async () => {
     const asker = new Asker()
     const id = asker.shelf.add(chunkOf(2, 100), 20)
@@ -250,6 +283,16 @@ describe('a chunk server', () => {
     ])
     expect(Buffer.compare(concatBytes(...asker.replies.map(({ payload }) => payload)), list)).toBe(0)
     expect(asker.shelf.listReads).toBe(3)
+  })
+
+  test('dropping a device ends its streams, and no others', async () => {
+    const asker = new Asker()
+    asker.want(0, asker.add(100, 1024))
+    asker.server.drop('somebody else', 'no member any more')
+    expect(asker.server.streams).toBe(1)
+    asker.server.drop(asker.served.peer, 'no member any more')
+    await asker.time.advance(10)
+    expect([asker.closed, asker.server.streams]).toEqual(['no member any more', 0])
   })
 
   test('closing the server ends all streams', async () => {

@@ -1,5 +1,5 @@
 import type { Logger } from '../../base/logger.ts'
-import type { ChunkStore } from '../chunks/chunk-store.ts'
+import type { ServedChunks } from '../chunks/chunk-store.ts'
 import type { DeviceId } from '../ids.ts'
 import type { FrameStream } from '../link/link.ts'
 import type { WorkPool } from '../work/job.ts'
@@ -8,14 +8,22 @@ import { ServedStream, type ServedParts } from './served-stream.ts'
 import { systemTimers, type Timers } from './timers.ts'
 import { transferLimits as limits, transferTimes as times } from './transfer-limits.ts'
 
+/** Where chunks are served from. */
+export interface ServedStore extends ServedChunks {
+  /** Sealed, of what is nowhere on the disk yet; the server's to keep. */
+  held?(id: Uint8Array): Uint8Array | undefined
+}
+
 export interface ChunkServerOptions {
-  readonly store: ChunkStore
+  readonly store: ServedStore
   readonly pool: WorkPool
   /** Of what is sent, on all streams of all folders. */
   readonly rate: RateLimit
   readonly log: Logger
   /** The peer broke the protocol; its stream is closed by then. */
   readonly onStrike?: (peer: DeviceId, detail: string) => void
+  /** A device wanted a chunk that is not here. The id is the caller's to keep. */
+  readonly onMiss?: (id: Uint8Array, peer: DeviceId) => void
   readonly timers?: Timers
 }
 
@@ -40,8 +48,14 @@ export class ChunkServer {
       list: (hash: string) => this.#lists.get(hash),
       onBusy: () => this.#tick(),
       onStrike: (peer: DeviceId, detail: string) => this.#options.onStrike?.(peer, detail),
+      onMiss: options.onMiss,
       onClosed: (served: ServedStream) => this.#streams.delete(served),
     }
+  }
+
+  /** Of chunks and lists, since the start. */
+  get sentBytes(): number {
+    return this.#parts.lane.spent
   }
 
   get streams(): number {
@@ -55,6 +69,11 @@ export class ChunkServer {
     if (ofPeer >= limits.streamsOfPeer) return false
     this.#streams.add(new ServedStream(stream, this.#parts))
     return true
+  }
+
+  /** Ends the streams of one device. */
+  drop(peer: DeviceId, reason: string): void {
+    for (const served of this.#streams) if (served.peer === peer) served.close(reason)
   }
 
   /** Ends all streams. */
@@ -82,11 +101,11 @@ export class ChunkServer {
 
 /** The list that parts were asked of last: reading it whole for each part would cost too much. */
 class ListShelf {
-  readonly #store: ChunkStore
+  readonly #store: ServedChunks
   #hash: string | undefined
   #list: Uint8Array | undefined
 
-  constructor(store: ChunkStore) {
+  constructor(store: ServedChunks) {
     this.#store = store
   }
 

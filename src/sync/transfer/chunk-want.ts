@@ -1,6 +1,7 @@
 import { chunkIdLength } from '../content/content.ts'
 import type { DeviceId } from '../ids.ts'
 import type { AskedWants, ChunkPeer } from './chunk-peer.ts'
+import type { Claim, Neighbour } from './neighbour.ts'
 
 /** Somebody who needs chunks: one object for many of them. */
 export interface ChunkTaker {
@@ -18,6 +19,8 @@ export type WantState =
   | 'queued'
   /** None of those who are connected has it; asked again later. */
   | 'parked'
+  /** A neighbour fetches it, or is asked whether it does; or it is asked again of one in a moment. */
+  | 'held'
   | 'asked'
   /** The takers have it and have not said what it is. */
   | 'settling'
@@ -31,6 +34,20 @@ export interface PeerNote {
   delayMs: number
   /** The chunk stands in the device's own queue. */
   isListed: boolean
+  /** It said that it has it, and how often it had not. */
+  told: number
+}
+
+/** Who of the devices nearby fetches a chunk from far. */
+export interface Share {
+  state: 'claiming' | 'ours' | 'theirs'
+  /** `claiming`. */
+  readonly claim: Claim | undefined
+  /** `theirs`. */
+  readonly by: Neighbour | undefined
+  readonly at: number
+  /** Ours, and waits for a device that is far. */
+  isReady: boolean
 }
 
 /** One chunk that somebody needs, however many they are. */
@@ -52,6 +69,7 @@ export class ChunkWant {
   /** Takers that have not said what it is; and those that said it is bad. */
   settling = 0
   bad: ChunkTaker[] | undefined
+  share: Share | undefined
 
   constructor(key: string, sealedLength: number, taker: ChunkTaker) {
     this.key = key
@@ -69,6 +87,13 @@ export class ChunkWant {
     for (let index = 0; index < chunkIdLength; index++) into[offset + index] = this.key.charCodeAt(index)
   }
 
+  /** The first 32 bits of the id. */
+  get number(): number {
+    const { key } = this
+    const high = (key.charCodeAt(0) << 8) | key.charCodeAt(1)
+    return high * 0x1_0000 + ((key.charCodeAt(2) << 8) | key.charCodeAt(3))
+  }
+
   noteOf(peer: ChunkPeer): PeerNote | undefined {
     if (this.notes === undefined) return undefined
     for (const note of this.notes) if (note.peer === peer) return note
@@ -76,11 +101,18 @@ export class ChunkWant {
   }
 
   makeNote(peer: ChunkPeer): PeerNote {
-    const note = { peer, until: 0, delayMs: 0, isListed: false }
+    const note = { peer, until: 0, delayMs: 0, isListed: false, told: 0 }
     this.notes ??= []
     this.notes.push(note)
     return note
   }
+}
+
+/** 32 bytes each, one after the other. */
+export function idsOf(wants: readonly ChunkWant[]): Uint8Array {
+  const ids = new Uint8Array(wants.length * chunkIdLength)
+  for (const [index, want] of wants.entries()) want.writeId(ids, index * chunkIdLength)
+  return ids
 }
 
 /** First in, first out. What is no longer queued is passed over, or swept out when there is too much of it. */
@@ -116,6 +148,10 @@ export class WantQueue {
       this.#head = 0
     }
     return want
+  }
+
+  take(): ChunkWant | undefined {
+    return this.first() === undefined ? undefined : this.shift()
   }
 
   sweep(): void {

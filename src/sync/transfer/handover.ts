@@ -10,6 +10,8 @@ export interface HandoverParts {
   onLie(peer: ChunkPeer): void
   /** Some bytes have been taken care of. */
   onSettled(): void
+  /** All who wanted it have it. */
+  onGot(want: ChunkWant): void
 }
 
 /** From the arrival of a chunk until all its takers have said what it is. */
@@ -76,7 +78,10 @@ export class Handover {
     }
     if (bad !== undefined) book.refused(want, peer, now, times.liedMs)
     if (want.takers.length > 0) book.route(want, now)
-    else book.finish(want)
+    else {
+      if (bad === undefined) this.#parts.onGot(want)
+      book.finish(want)
+    }
     if (bad !== undefined) this.#parts.onLie(peer)
   }
 }

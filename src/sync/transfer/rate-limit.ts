@@ -136,11 +136,17 @@ export class RateLane {
   virtual = 0
   readonly #parts: LaneParts
   readonly #waiters = new Set<RateWaiter>()
+  #spent = 0
   /** Its turn. */
   #called: RateWaiter | undefined
 
   constructor(parts: LaneParts) {
     this.#parts = parts
+  }
+
+  /** Bytes, since it was made. */
+  get spent(): number {
+    return this.#spent
   }
 
   get isWaiting(): boolean {
@@ -167,6 +173,7 @@ export class RateLane {
 
   /** Less than nothing gives back what was not used. */
   spend(bytes: number): void {
+    this.#spent += bytes
     this.#parts.spend(this, bytes)
   }
 

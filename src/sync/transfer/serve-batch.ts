@@ -50,10 +50,11 @@ export class ServeBatch {
     return this.request.ids.subarray(at, at + hashLength)
   }
 
-  add(source: ChunkSource | undefined): void {
+  /** `held`: it need not be read. */
+  add(source: ChunkSource | undefined, held?: Uint8Array): void {
     this.sources.push(source)
-    this.sealed.push(undefined)
-    if (source !== undefined) this.bytes += sealedBytes(source)
+    this.sealed.push(held)
+    this.bytes += source === undefined ? (held?.length ?? 0) : sealedBytes(source)
   }
 }
 

@@ -1,12 +1,12 @@
 import { errorCode } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
-import type { ChunkStore } from '../chunks/chunk-store.ts'
 import { FormatError } from '../format/format-error.ts'
 import { hashLength, type DeviceId } from '../ids.ts'
 import type { FrameHandler, FrameStream } from '../link/link.ts'
 import type { ChunkSource, WorkPool } from '../work/job.ts'
 import { decodeChunkMessage, encodeChunkMessage } from './chunk-message-codec.ts'
 import type { ChunkMessage } from './chunk-message.ts'
+import type { ServedStore } from './chunk-server.ts'
 import type { RateLane, RateWaiter } from './rate-limit.ts'
 import {
   joined,
@@ -19,7 +19,7 @@ import {
 import { transferLimits as limits, transferTimes as times } from './transfer-limits.ts'
 
 export interface ServedParts {
-  readonly store: ChunkStore
+  readonly store: ServedStore
   readonly pool: WorkPool
   readonly lane: RateLane
   readonly log: Logger
@@ -27,6 +27,7 @@ export interface ServedParts {
   /** It owes an answer now. */
   onBusy(): void
   onStrike(peer: DeviceId, detail: string): void
+  readonly onMiss: ((id: Uint8Array, peer: DeviceId) => void) | undefined
   onClosed(served: ServedStream): void
 }
 
@@ -187,10 +188,19 @@ export class ServedStream implements FrameHandler, RateWaiter {
     const batch = new ServeBatch(request)
     const count = request.ids.length / hashLength
     while (request.next < count && batch.bytes < limits.serveJobBytes) {
-      batch.add(request.isCancelled ? undefined : this.#find(batch.id(batch.count)))
+      if (request.isCancelled) batch.add(undefined)
+      else this.#add(batch, batch.id(batch.count))
       request.next++
     }
     return batch
+  }
+
+  #add(batch: ServeBatch, id: Uint8Array): void {
+    const { store, onMiss } = this.#parts
+    const source = this.#find(id)
+    const held = source === undefined ? store.held?.(id) : undefined
+    batch.add(source, held)
+    if (source === undefined && held === undefined) onMiss?.(id.slice(), this.peer)
   }
 
   #find(id: Uint8Array): ChunkSource | undefined {

@@ -59,7 +59,51 @@ export const transferTimes = {
   dryFirstMs: 250,
   dryLastMs: 5_000,
   nearMs: 5,
+  /** A device nearby that owes something and has sent nothing for so long does not keep others from being asked. */
+  stalledMs: 2_000,
   /** Of the answering end. */
   busyMs: 5_000,
   unreadMs: 300_000,
+} as const
+
+/** Neighbours that fetch from far for each other. */
+export const sharingLimits = {
+  /** Devices that claims are sent to. */
+  neighbours: 32,
+  /** Chunk ids in one message. */
+  ids: 1_024,
+  /** Claimed and not asked for yet: enough for the next requests, and no more than others can wait for. */
+  leastAhead: 512 * kib,
+  mostAhead: 8 * mib,
+  /** Claims whose answers may still come, for each neighbour. */
+  claims: 16,
+  /** A chunk that somebody says it has, and has not when asked: so often, and it is not believed. */
+  toldMisses: 4,
+} as const
+
+export const sharingTimes = {
+  nearMs: 5,
+  tickMs: 100,
+  /** For the answers of all neighbours to a claim; they come within a round trip, unless one of them is busy. */
+  claimMs: 250,
+  /** What has come is told together with what comes in this time. */
+  gotMs: 3,
+  /** Until what a neighbour said it has is asked of it again, doubled each time. */
+  againMs: 250,
+  /** How long a neighbour is believed to need, until it has shown it. */
+  paceMs: 3_000,
+  /** It keeps none of its promises for so long, by its pace; or not the oldest. */
+  silentFirstMs: 25_000,
+  silentLastMs: 60_000,
+  holdFirstMs: 60_000,
+  holdLastMs: 180_000,
+  /** A device that has nothing else to do fetches itself what a neighbour has promised for so long, and its own pace. */
+  takeOverMs: 5_000,
+  /** For how long its promises count for nothing then; doubled by each more. */
+  ignoreFirstMs: 30_000,
+  ignoreLastMs: 600_000,
+  /** Promises kept, until one that was not is forgiven. */
+  forgiveAfter: 64,
+  /** Ids of claims looked up in a second, for each neighbour. */
+  looks: 16_384,
 } as const

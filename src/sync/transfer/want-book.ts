@@ -1,6 +1,6 @@
 import { chunkIdLength } from '../content/content.ts'
 import type { ChunkPeer } from './chunk-peer.ts'
-import { ChunkWant, WantQueue, type ChunkTaker, type WantState } from './chunk-want.ts'
+import { ChunkWant, WantQueue, type ChunkTaker, type Share, type WantState } from './chunk-want.ts'
 import { transferLimits as limits, transferTimes as times } from './transfer-limits.ts'
 
 const bucketMs = 1_000
@@ -10,6 +10,7 @@ const mostDead = 1_024
 /**
  * All chunks that are wanted, and whom to ask for them next. What nobody refused stands in one queue for all; what
  * somebody did not have stands in the queues of the others; what nobody has is parked until it is time to ask again.
+ * While it `isShared` with neighbours, devices that are far are asked only for what has been cleared with them.
  */
 export class WantBook {
   readonly #peers: ReadonlyMap<string, ChunkPeer>
@@ -18,6 +19,16 @@ export class WantBook {
   #fresh = new WantQueue()
   /** Was asked of somebody who is gone: goes first. */
   #returned = new WantQueue()
+  /** Not cleared: what no device nearby has; and what was left for neighbours to begin with. */
+  #unclaimed = new WantQueue()
+  #others = new WantQueue()
+  /** For devices that are far. */
+  #cleared = new WantQueue()
+  #isShared = false
+  readyIds = 0
+  readyBytes = 0
+  /** Told when a want ends, or waits for better times. */
+  onUnshared: (want: ChunkWant) => void = () => {}
   /** By the second in which to ask again. */
   readonly #parked = new Map<number, ChunkWant[]>()
   #dead = 0
@@ -33,6 +44,42 @@ export class WantBook {
 
   get wantedIds(): number {
     return this.#wants.size
+  }
+
+  get(id: Uint8Array): ChunkWant | undefined {
+    return this.#wants.get(idText(id))
+  }
+
+  get isShared(): boolean {
+    return this.#isShared
+  }
+
+  startSharing(): void {
+    this.#isShared = true
+  }
+
+  stopSharing(now: number): void {
+    this.#isShared = false
+    this.unclear(now)
+    for (const queue of [this.#unclaimed, this.#others]) {
+      for (let want = queue.take(); want !== undefined; want = queue.take()) this.route(want, now)
+    }
+  }
+
+  /** Something waits for a device that is far. */
+  get hasForFar(): boolean {
+    return this.readyIds > 0 || this.#unclaimed.first() !== undefined
+  }
+
+  /** Nobody is far, or nobody who is can be asked: those nearby are, also who counted as far before. */
+  unclear(now: number): void {
+    for (let want = this.#unclaimed.take(); want !== undefined; want = this.#unclaimed.take()) {
+      this.route(want, now)
+    }
+    for (let want = this.#cleared.take(); want !== undefined; want = this.#cleared.take()) {
+      if (want.share !== undefined) this.onUnshared(want)
+      this.route(want, now)
+    }
   }
 
   get hasParked(): boolean {
@@ -109,6 +156,7 @@ export class WantBook {
     if (want.state === 'done') return
     this.setState(want, 'done')
     this.#setMissing(want, false)
+    if (want.share !== undefined) this.onUnshared(want)
     this.#wants.delete(want.key)
     this.wantedBytes -= want.sealedLength
   }
@@ -118,6 +166,18 @@ export class WantBook {
     this.queuedIds += change
     this.queuedBytes += change * want.sealedLength
     want.state = state
+    if (change < 0 && want.share?.isReady === true) this.#setReady(want, want.share, false)
+  }
+
+  setShare(want: ChunkWant, share: Share | undefined): void {
+    if (want.share?.isReady === true) this.#setReady(want, want.share, false)
+    want.share = share
+  }
+
+  /** A device nearby is going to have it, or is asked: nobody else is, until it is routed again. */
+  hold(want: ChunkWant): void {
+    this.#setMissing(want, false)
+    this.setState(want, 'held')
   }
 
   /** What to ask this device for: at most so many bytes and ids, but one in any case. */
@@ -125,23 +185,53 @@ export class WantBook {
     const wants: ChunkWant[] = []
     let bytes = 0
     while (wants.length < most.ids && bytes < most.bytes) {
-      let queue = peer.own
-      let want = this.#firstOwn(peer, now)
-      if (want === undefined && !most.ownOnly) {
-        queue = this.#returned
-        want = queue.first()
-        if (want === undefined) {
-          queue = this.#fresh
-          want = queue.first()
-        }
-      }
+      const queue = this.#queueFor(peer, most.ownOnly, now)
+      const want = queue?.first()
       if (want === undefined || (bytes > 0 && bytes + want.sealedLength > most.bytes)) break
-      queue.shift()
+      queue?.shift()
       bytes += want.sealedLength
       this.setState(want, 'asked')
       wants.push(want)
     }
     return wants
+  }
+
+  /**
+   * What to clear with neighbours, held meanwhile. `isOwn`: what to begin with, the rest is left to them as long as there
+   * is any of it. `mayFresh`: no device nearby is to be asked before.
+   */
+  takeUnclaimed(
+    most: { bytes: number; ids: number },
+    mayFresh: boolean,
+    isOwn: (want: ChunkWant) => boolean,
+  ): ChunkWant[] {
+    const wants: ChunkWant[] = []
+    let bytes = 0
+    while (wants.length < most.ids && bytes < most.bytes) {
+      let want = this.#unclaimed.take()
+      if (want === undefined && mayFresh) {
+        want = this.#returned.take() ?? this.#takeOwn(isOwn) ?? this.#others.take()
+      }
+      if (want === undefined) break
+      if (want.share?.state === 'ours') continue
+      this.setState(want, 'held')
+      bytes += want.sealedLength
+      wants.push(want)
+    }
+    return wants
+  }
+
+  /** The device has it: asked before all others, whatever it said earlier. */
+  tell(want: ChunkWant, peer: ChunkPeer): void {
+    const note = want.noteOf(peer) ?? want.makeNote(peer)
+    note.until = 0
+    note.delayMs = 0
+    note.told++
+    this.#setMissing(want, false)
+    this.setState(want, 'queued')
+    if (note.isListed) return
+    note.isListed = true
+    peer.own.push(want)
   }
 
   /** The device does not have it; or had something else, and is not asked for `leastMs` then. */
@@ -159,16 +249,25 @@ export class WantBook {
     this.setState(want, 'queued')
     const notes = want.notes?.filter(({ peer }) => peer.isUsed)
     want.notes = notes === undefined || notes.length === 0 ? undefined : notes
+    const isOurs = this.#isShared && want.share?.state === 'ours'
     if (want.notes === undefined) {
-      this.#returned.push(want)
+      if (isOurs) this.#clear(want)
+      else this.#returned.push(want)
       return
     }
     let until = Infinity
     let isListed = false
+    let isUnclaimed = false
     for (const peer of this.#peers.values()) {
+      const isNear = this.#isShared && peer.isNear
+      if (isNear && isOurs) continue
       const note = want.noteOf(peer) ?? want.makeNote(peer)
       if (note.until > now) {
         until = Math.min(until, note.until)
+        continue
+      }
+      if (this.#isShared && !isNear && !isOurs) {
+        isUnclaimed = true
         continue
       }
       isListed = true
@@ -176,7 +275,13 @@ export class WantBook {
       note.isListed = true
       peer.own.push(want)
     }
-    if (!isListed) this.#park(want, until)
+    if (isListed) return
+    if (isUnclaimed) this.#unclaimed.push(want)
+    else if (isOurs) {
+      // Nobody far has it: a device nearby may, by now.
+      this.onUnshared(want)
+      this.route(want, now)
+    } else this.#park(want, until)
   }
 
   /** Asks again for what is due. */
@@ -219,6 +324,11 @@ export class WantBook {
     this.#parked.clear()
     this.#fresh = new WantQueue()
     this.#returned = new WantQueue()
+    this.#unclaimed = new WantQueue()
+    this.#others = new WantQueue()
+    this.#cleared = new WantQueue()
+    this.readyIds = 0
+    this.readyBytes = 0
     this.queuedIds = 0
     this.queuedBytes = 0
     this.wantedBytes = 0
@@ -226,14 +336,52 @@ export class WantBook {
     this.missingBytes = 0
   }
 
-  #firstOwn(peer: ChunkPeer, now: number): ChunkWant | undefined {
+  #queueFor(peer: ChunkPeer, ownOnly: boolean, now: number): WantQueue | undefined {
+    const isFar = this.#isShared && !peer.isNear
+    if (this.#firstOwn(peer, isFar, now) !== undefined) return peer.own
+    if (isFar) return this.#firstCleared() === undefined ? undefined : this.#cleared
+    if (ownOnly) return undefined
+    if (this.#returned.first() !== undefined) return this.#returned
+    return this.#fresh.first() === undefined ? this.#others : this.#fresh
+  }
+
+  #firstOwn(peer: ChunkPeer, isFar: boolean, now: number): ChunkWant | undefined {
     for (;;) {
       const want = peer.own.first()
       if (want === undefined) return undefined
       const note = want.noteOf(peer)
-      if (note !== undefined && note.until <= now) return want
+      const isDue = note !== undefined && note.until <= now
+      if (isDue && (!isFar || want.share?.state === 'ours')) return want
       peer.own.shift()
+      if (isDue) this.#unclaimed.push(want)
     }
+  }
+
+  #firstCleared(): ChunkWant | undefined {
+    for (;;) {
+      const want = this.#cleared.first()
+      if (want === undefined || want.share?.state === 'ours') return want
+      this.#cleared.shift()
+    }
+  }
+
+  #takeOwn(isOwn: (want: ChunkWant) => boolean): ChunkWant | undefined {
+    for (;;) {
+      const want = this.#fresh.take()
+      if (want === undefined || isOwn(want)) return want
+      this.#others.push(want)
+    }
+  }
+
+  #clear(want: ChunkWant): void {
+    this.#cleared.push(want)
+    if (want.share?.isReady === false) this.#setReady(want, want.share, true)
+  }
+
+  #setReady(want: ChunkWant, share: Share, isReady: boolean): void {
+    share.isReady = isReady
+    this.readyIds += isReady ? 1 : -1
+    this.readyBytes += isReady ? want.sealedLength : -want.sealedLength
   }
 
   #park(want: ChunkWant, until: number): void {
@@ -255,8 +403,9 @@ export class WantBook {
 
   #sweep(): void {
     this.#dead = 0
-    this.#fresh.sweep()
-    this.#returned.sweep()
+    for (const queue of [this.#fresh, this.#returned, this.#unclaimed, this.#others, this.#cleared]) {
+      queue.sweep()
+    }
     for (const peer of this.#peers.values()) peer.own.sweep()
   }
 }
