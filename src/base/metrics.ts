@@ -14,6 +14,11 @@ export interface Histogram {
 
 type Labels = Readonly<Record<string, string>>
 
+export interface Reading {
+  readonly value: number
+  readonly labels?: Labels
+}
+
 interface Sample {
   readonly metricName: string
   readonly labels: Labels
@@ -92,6 +97,13 @@ export class Metrics {
   /** A gauge is read when scraped. */
   gauge(name: string, help: string, read: () => number): void {
     this.#register(name, help, 'gauge', () => [{ metricName: name, labels: {}, value: read() }])
+  }
+
+  /** A whole family that is read when scraped: for what somebody else counts. */
+  readings(name: string, help: string, type: 'counter' | 'gauge', read: () => Iterable<Reading>): void {
+    this.#register(name, help, type, () =>
+      [...read()].map(({ value, labels = {} }) => ({ metricName: name, labels, value })),
+    )
   }
 
   async render(): Promise<{ contentType: string; body: string }> {
