@@ -2,18 +2,44 @@ import type { ChunkRows } from '../content/content.ts'
 import type { EntryHash } from '../ids.ts'
 import type { SqliteFile } from '../store/sqlite-file.ts'
 import type { ChunkSource } from '../work/job.ts'
+import { chunkIdLength } from '../content/content.ts'
 import { idAt, prefixOf } from './chunk-schema.ts'
 import type { FilePlaces } from './chunk-store.ts'
+import type { DamageTable } from './damage-table.ts'
 
 type PlaceRow = readonly [holder: number, number: number, offset: number, length: number, key: Uint8Array]
+type StretchRow = readonly [
+  holder: number,
+  number: number,
+  offset: number,
+  length: number,
+  id: Uint8Array,
+  key: Uint8Array,
+]
 type KeptRow = readonly [version: string, size: number]
 type FileSource = Extract<ChunkSource, { in: 'file' }>
 
 const findPlace = `SELECT holder, number, offset, length, key FROM places WHERE prefix = ? AND id = ?
   ORDER BY holder, number`
+const nextPlaces = `SELECT holder, number, offset, length, id, key FROM places
+  WHERE (holder, number) > (?, ?) ORDER BY holder, number LIMIT ?`
+const stretchRows = 1_024
 /** How long a place in a user's file is passed over that was found wrong. */
 const doubtMs = 10_000
 const mostDoubts = 4_096
+/** A part of one file, as the index has it. */
+export interface Stretch {
+  /** An item; or the negative number of a kept version. */
+  readonly holder: number
+  readonly version: EntryHash | undefined
+  readonly path: string | undefined
+  /** Of the first chunk in its file; those of a file are numbered in order. */
+  readonly number: number
+  readonly offset: number
+  readonly bytes: number
+  readonly rows: ChunkRows
+}
+
 const samePlaces = 'SELECT holder, number FROM places WHERE prefix = ? AND id = ? AND offset = ?'
 
 /** Chunks as plaintext in files: those of items, and kept versions. */
@@ -21,6 +47,7 @@ export class ChunkPlaces {
   readonly #file: SqliteFile
   readonly #places: FilePlaces
   readonly #now: () => number
+  readonly #damage: DamageTable
   /**
    * Places in users' files that were found wrong, and until when they are passed over. A file may just have been moved or
    * written to, and be there again before anybody has scanned it; what stands in it is for the scan to say.
@@ -28,10 +55,15 @@ export class ChunkPlaces {
   readonly #doubts = new Map<string, number>()
   #keptBytes = 0
 
-  constructor(file: SqliteFile, places: FilePlaces, now: () => number) {
+  constructor(
+    file: SqliteFile,
+    places: FilePlaces,
+    options: { readonly now: () => number; readonly damage: DamageTable },
+  ) {
     this.#file = file
     this.#places = places
-    this.#now = now
+    this.#now = options.now
+    this.#damage = options.damage
   }
 
   load(): void {
@@ -125,8 +157,51 @@ export class ChunkPlaces {
     if (found === undefined) return
     const [holder, number] = found
     // Nobody writes to what is kept: that is damage, and stays so.
-    if (holder < 0) this.#file.sql('DELETE FROM places WHERE holder = ? AND number = ?').run(holder, number)
+    if (holder < 0) this.lose(holder, number)
     else this.#doubt(`${holder}/${number}`)
+  }
+
+  /** What stands there is damaged. Of a kept version it is to be had from somebody else; a file is put in place again. */
+  lose(holder: number, number: number): void {
+    const text = 'SELECT id, length FROM places WHERE holder = ? AND number = ?'
+    const row = this.#file.rows<readonly [Uint8Array, number]>(text).get(holder, number)
+    if (row === undefined) return
+    this.#file.sql('DELETE FROM places WHERE holder = ? AND number = ?').run(holder, number)
+    if (holder < 0) this.#damage.addChunk(...row)
+  }
+
+  /** What comes behind a place, in one file and without a gap: at least one chunk, and more up to so many bytes. */
+  stretchAfter(holder: number, number: number, limitBytes: number): Stretch | undefined {
+    const found = this.#file.rows<StretchRow>(nextPlaces).all(holder, number, stretchRows)
+    const [first] = found
+    if (first === undefined) return undefined
+    const rows: StretchRow[] = []
+    let bytes = 0
+    for (const row of found) {
+      const [of, , offset, length] = row
+      if (of !== first[0] || offset !== first[2] + bytes) break
+      if (rows.length > 0 && bytes + length > limitBytes) break
+      rows.push(row)
+      bytes += length
+    }
+    const ids = new Uint8Array(rows.length * chunkIdLength)
+    const keys = new Uint8Array(rows.length * chunkIdLength)
+    for (const [index, [, , , , id, key]] of rows.entries()) {
+      ids.set(id, index * chunkIdLength)
+      keys.set(key, index * chunkIdLength)
+    }
+    const lengths = Uint32Array.from(rows, ([, , , length]) => length)
+    const path = this.#path(first[0])
+    const version = first[0] < 0 ? this.#version(first[0]) : undefined
+    return {
+      holder: first[0],
+      version,
+      path,
+      number: first[1],
+      offset: first[2],
+      bytes,
+      rows: { ids, keys, lengths },
+    }
   }
 
   #doubt(place: string): void {
@@ -150,8 +225,12 @@ export class ChunkPlaces {
 
   #path(holder: number): string | undefined {
     if (holder > 0) return this.#places.itemPath(holder)
-    const text = 'SELECT lower(hex(version)) FROM kept WHERE number = ?'
-    const version = this.#file.rows<readonly [string]>(text).get(-holder)?.[0]
+    const version = this.#version(holder)
     return version === undefined ? undefined : this.#places.keptPath(version)
+  }
+
+  #version(holder: number): EntryHash | undefined {
+    const text = 'SELECT lower(hex(version)) FROM kept WHERE number = ?'
+    return this.#file.rows<readonly [string]>(text).get(-holder)?.[0]
   }
 }

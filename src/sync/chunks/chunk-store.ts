@@ -37,9 +37,16 @@ export interface ChunkStore {
   commit(isLasting?: boolean): void
   /** Removes everything for whose chunk `isWanted` is false; rewrites packs that are mostly holes. Bounded work a call. */
   collect(isWanted: (id: Uint8Array) => boolean): { readonly freedBytes: number; readonly done: boolean }
-  /** Reads packs through and checks every chunk: those that are damaged are forgotten and named. */
-  scrub(limitBytes: number): {
+  /**
+   * Reads packs through and checks every chunk: those that are damaged are forgotten and named. Goes on where the same
+   * reader stopped: in the background, or for an audit.
+   */
+  scrub(
+    limitBytes: number,
+    reader?: 'scrubbed' | 'audited',
+  ): {
     readonly checked: number
+    readonly bytes: number
     readonly damaged: readonly Uint8Array[]
     readonly done: boolean
   }
@@ -51,6 +58,9 @@ export interface ChunkStore {
   }
   close(): void
 }
+
+/** What answering other devices needs of it. */
+export type ServedChunks = Pick<ChunkStore, 'find' | 'forget' | 'list'>
 
 /** How the store finds the files that it points at. */
 export interface FilePlaces {

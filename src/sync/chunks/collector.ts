@@ -37,6 +37,40 @@ export class Collector {
     return { freedBytes: 0, done: false }
   }
 
+  /**
+   * For who takes chunks out one by one: the pack with most to gain, if more than this share of it is holes. About so
+   * many bytes are copied in one call.
+   */
+  compact(holes: number, copyBytes: number): { readonly freedBytes: number; readonly done: boolean } {
+    let found: PackState | undefined
+    let most = holes
+    for (const pack of this.#packs.all()) {
+      const share = pack.chunks === 0 ? 1 : 1 - pack.live / Math.max(1, pack.size - packHeadLength)
+      if (share < most || (share === most && found !== undefined)) continue
+      found = pack
+      most = share
+    }
+    if (found === undefined) return { freedBytes: 0, done: true }
+    if (this.#files.current?.number === found.number) this.#files.end()
+    let copied = 0
+    while (copied < copyBytes && found.chunks > 0) copied += this.#copySome(found, 8)
+    if (found.chunks > 0) return { freedBytes: 0, done: false }
+    this.#packs.doom(found.number)
+    return { freedBytes: found.size, done: false }
+  }
+
+  /** Without room for a copy: takes out all chunks of the pack with least in it, and says which. */
+  dropLeast(): SealedChunk[] {
+    let least: PackState | undefined
+    for (const pack of this.#packs.all()) if (least === undefined || pack.live < least.live) least = pack
+    if (least === undefined) return []
+    if (this.#files.current?.number === least.number) this.#files.end()
+    const chunks = this.#sealed.ofPack(least.number, -1, -1)
+    for (const chunk of chunks) this.#sealed.remove(chunk)
+    this.#packs.doom(least.number)
+    return chunks
+  }
+
   #rewrite(): { readonly freedBytes: number; readonly done: boolean } {
     const pack = this.#mostlyHoles()
     if (pack === undefined) {
@@ -59,13 +93,16 @@ export class Collector {
     return undefined
   }
 
-  #copySome(pack: PackState): number {
-    const chunks: SealedChunk[] = this.#sealed.ofPack(pack.number, -1, 256)
+  #copySome(pack: PackState, limit = 256): number {
+    const chunks: SealedChunk[] = this.#sealed.ofPack(pack.number, -1, limit)
     let copied = 0
     for (const { chunk, sealed } of readSealed(chunks, this.#sealed, this.#hash)) {
-      this.#sealed.remove(chunk)
       // A damaged one is not carried on.
-      if (sealed === undefined) continue
+      if (sealed === undefined) {
+        this.#sealed.lose(chunk)
+        continue
+      }
+      this.#sealed.remove(chunk)
       this.#sealed.append(chunk.id, sealed)
       copied += recordHeadLength + sealed.length
     }

@@ -1,5 +1,7 @@
+import { sealedOverhead } from '../content/content.ts'
 import type { SqliteFile } from '../store/sqlite-file.ts'
 import { prefixOf } from './chunk-schema.ts'
+import type { DamageTable } from './damage-table.ts'
 import type { PackFiles } from './pack-files.ts'
 import { recordHeadLength } from './pack-format.ts'
 import type { PackTable } from './pack-table.ts'
@@ -32,12 +34,19 @@ export class SealedChunks {
   readonly #files: PackFiles
   readonly #packs: PackTable
   readonly #packBytes: number
+  readonly #damage: DamageTable
 
-  constructor(file: SqliteFile, files: PackFiles, packs: PackTable, packBytes: number) {
+  constructor(
+    file: SqliteFile,
+    files: PackFiles,
+    packs: PackTable,
+    options: { readonly packBytes: number; readonly damage: DamageTable },
+  ) {
     this.#file = file
     this.#files = files
     this.#packs = packs
-    this.#packBytes = packBytes
+    this.#packBytes = options.packBytes
+    this.#damage = options.damage
   }
 
   place(id: Uint8Array): SealedPlace | undefined {
@@ -79,6 +88,12 @@ export class SealedChunks {
     this.#packs.count(pack, -recordHeadLength - length, -1)
   }
 
+  /** What is there is not the chunk: it is not used any more, and to be had from somebody else. */
+  lose(chunk: SealedChunk): void {
+    this.remove(chunk)
+    this.#damage.addChunk(chunk.id, chunk.length - sealedOverhead)
+  }
+
   /** In the order of packs, behind a place. */
   after(pack: number, offset: number, limit: number): SealedChunk[] {
     return this.#file.rows<ChunkRow>(nextPlaces).all(pack, offset, limit).map(chunkOf)
@@ -90,7 +105,7 @@ export class SealedChunks {
 
   /** What lies behind `size` in a pack is not there. */
   dropBehind(pack: number, size: number): void {
-    for (const chunk of this.ofPack(pack, -1, -1)) if (chunk.offset + chunk.length > size) this.remove(chunk)
+    for (const chunk of this.ofPack(pack, -1, -1)) if (chunk.offset + chunk.length > size) this.lose(chunk)
   }
 
   /** Bytes of a chunk, and of neighbours that come with it: fewer if they cannot be read. */

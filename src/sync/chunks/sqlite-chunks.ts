@@ -1,28 +1,27 @@
-import { existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { HarpError } from '../../base/errors.ts'
 import { nodeContentSuite } from '../content/content-suite.ts'
 import { sealedOverhead } from '../content/content.ts'
 import type { ChunkRows } from '../content/content.ts'
 import { nodeFileSystem } from '../disk/node-file-system.ts'
 import type { EntryHash } from '../ids.ts'
-import { isNoDatabase } from '../store/sqlite-errors.ts'
+import { isSpoilt, setAside } from '../store/sqlite-damage.ts'
 import { SqliteFile } from '../store/sqlite-file.ts'
 import type { ChunkSource } from '../work/job.ts'
 import { adoptPacks } from './adopt-packs.ts'
 import { ChunkLists } from './chunk-lists.ts'
-import { ChunkPlaces } from './chunk-places.ts'
+import { ChunkPlaces, type Stretch } from './chunk-places.ts'
 import { assertId, assertRows, chunkKind, idAt } from './chunk-schema.ts'
 import type { ChunkStore, FilePlaces } from './chunk-store.ts'
 import { Collector } from './collector.ts'
+import { DamageTable, type DamagedChunk } from './damage-table.ts'
 import { MemoryDisk } from './memory-disk.ts'
 import { PackFiles } from './pack-files.ts'
 import type { PackDisk } from './pack-files.ts'
 import { PackTable } from './pack-table.ts'
 import type { ChunkHash } from './read-sealed.ts'
 import { Scrubber } from './scrubber.ts'
-import type { ScrubStep } from './scrubber.ts'
+import type { ScrubReader, ScrubStep } from './scrubber.ts'
 import { SealedChunks } from './sealed-chunks.ts'
 
 export interface SqliteChunksOptions {
@@ -31,6 +30,8 @@ export interface SqliteChunksOptions {
   readonly places: FilePlaces
   /** Told in a line what was found damaged or made anew. */
   readonly onProblem?: (message: string) => void
+  /** Told instead when the index was damaged; what a crash leaves behind is none. */
+  readonly onRebuilt?: (message: string) => void
   readonly hash?: ChunkHash
   /** Where packs are: this machine's disk, a model of one, or memory. */
   readonly packs?: PackDisk | 'memory'
@@ -65,6 +66,7 @@ export class SqliteChunks implements ChunkStore {
   readonly #lists: ChunkLists
   readonly #collector: Collector
   readonly #scrubber: Scrubber
+  readonly #damage: DamageTable
   /** More was written than where content lies in files, which is found again. */
   #mustLast = false
   #closed = false
@@ -72,14 +74,17 @@ export class SqliteChunks implements ChunkStore {
   constructor(options: SqliteChunksOptions) {
     this.#onProblem = options.onProblem ?? (() => {})
     this.#hash = options.hash ?? ((sealed) => nodeContentSuite.hash(sealed))
-    this.#file = openIndex(options, this.#onProblem)
+    this.#file = openIndex(options, options.onRebuilt ?? this.#onProblem)
     try {
       const disk = options.packs === 'memory' ? new MemoryDisk() : (options.packs ?? nodeFileSystem)
       this.#files = this.#file.write(() => new PackFiles(disk, join(options.directory, 'packs')))
       this.#packs = new PackTable(this.#file)
       const packBytes = options.packBytes ?? usualPackBytes
-      this.#sealed = new SealedChunks(this.#file, this.#files, this.#packs, packBytes)
-      this.#places = new ChunkPlaces(this.#file, options.places, options.now ?? (() => performance.now()))
+      this.#damage = new DamageTable(this.#file)
+      const damage = this.#damage
+      this.#sealed = new SealedChunks(this.#file, this.#files, this.#packs, { packBytes, damage })
+      const now = options.now ?? (() => performance.now())
+      this.#places = new ChunkPlaces(this.#file, options.places, { now, damage })
       this.#lists = new ChunkLists(this.#file)
       this.#collector = new Collector(this.#sealed, this.#packs, this.#files, this.#hash)
       this.#scrubber = new Scrubber(this.#file, this.#sealed, this.#hash)
@@ -188,7 +193,7 @@ export class SqliteChunks implements ChunkStore {
       }
       const place = this.#sealed.place(id)
       if (place === undefined || place.offset !== source.offset) return
-      if (this.#files.path(place.pack) === source.path) this.#sealed.remove(place)
+      if (this.#files.path(place.pack) === source.path) this.#sealed.lose({ ...place, id })
     })
   }
 
@@ -209,8 +214,75 @@ export class SqliteChunks implements ChunkStore {
     return this.#lasting(() => this.#collector.step(isWanted))
   }
 
-  scrub(limitBytes: number): ScrubStep {
-    return this.#file.write(() => this.#scrubber.step(limitBytes))
+  /** Takes one out of its pack. Answers how long it was; its bytes stay until the pack is written anew. */
+  drop(id: Uint8Array): number {
+    assertId(id)
+    return this.#lasting(() => {
+      const place = this.#sealed.place(id)
+      if (place === undefined) return 0
+      this.#sealed.remove(place)
+      return place.length
+    })
+  }
+
+  /** Writes a pack anew of which more than this share is holes, a part at each call. `freedBytes`: of packs that go. */
+  compact(holes: number, copyBytes: number): { readonly freedBytes: number; readonly done: boolean } {
+    return this.#lasting(() => this.#collector.compact(holes, copyBytes))
+  }
+
+  /** Takes out the pack with least in it; answers the ids that went. */
+  dropLeastPack(): Uint8Array[] {
+    return this.#lasting(() => this.#collector.dropLeast().map(({ id }) => id))
+  }
+
+  scrub(limitBytes: number, reader: ScrubReader = 'scrubbed'): ScrubStep {
+    return this.#file.write(() => this.#scrubber.step(limitBytes, reader))
+  }
+
+  /** Content that lies in files, in the order of who holds it: kept versions, then items. */
+  stretchAfter(holder: number, number: number, limitBytes: number): Stretch | undefined {
+    return this.#file.read(() => this.#places.stretchAfter(holder, number, limitBytes))
+  }
+
+  /** A file was found damaged there. */
+  losePlace(holder: number, number: number): void {
+    this.#lasting(() => this.#places.lose(holder, number))
+  }
+
+  /** What was found damaged and is not healed. `found`: since the store was opened, healed or not. */
+  get damage(): { readonly chunks: number; readonly files: number; readonly found: number } {
+    const { chunks, files, found } = this.#damage
+    return { chunks, files, found }
+  }
+
+  damagedChunks(after: Uint8Array, limit: number): DamagedChunk[] {
+    return this.#file.read(() => this.#damage.chunksAfter(after, limit))
+  }
+
+  /** It is here again, or nobody wants it. */
+  forgetDamage(id: Uint8Array): void {
+    this.#lasting(() => this.#damage.removeChunk(id))
+  }
+
+  /** Items whose files are not what was put there. */
+  damagedFiles(after: number, limit: number): number[] {
+    return this.#file.read(() => this.#damage.filesAfter(after, limit))
+  }
+
+  setFileDamaged(item: number, isDamaged: boolean): void {
+    this.#lasting(() => (isDamaged ? this.#damage.addFile(item) : this.#damage.removeFile(item)))
+  }
+
+  /** A line that who looks after the store keeps with it; undefined if there is none. */
+  note(name: string): string | undefined {
+    const text = 'SELECT value FROM facts WHERE name = ?'
+    return this.#file.read(() => this.#file.rows<readonly [string]>(text).get(`note ${name}`)?.[0])
+  }
+
+  setNote(name: string, value: string): void {
+    this.#file.write(() =>
+      this.#file.sql('INSERT OR REPLACE INTO facts VALUES (?, ?)').run(`note ${name}`, value),
+    )
   }
 
   stats(): {
@@ -244,6 +316,7 @@ export class SqliteChunks implements ChunkStore {
   #load(): void {
     this.#packs.load()
     this.#places.load()
+    this.#damage.load()
   }
 
   #bringTogether(packBytes: number): void {
@@ -275,27 +348,15 @@ export class SqliteChunks implements ChunkStore {
   }
 }
 
-function openIndex(options: SqliteChunksOptions, onProblem: (message: string) => void): SqliteFile {
+function openIndex(options: SqliteChunksOptions, onRebuilt: (message: string) => void): SqliteFile {
   const place = options.database ?? join(options.directory, 'chunks.sqlite')
   const limits = { maxPages: options.maxPages }
   try {
     return new SqliteFile(place, chunkKind, limits)
   } catch (error) {
     if (typeof place !== 'string' || !isSpoilt(error)) throw error
-    onProblem(`${place} is damaged: it is set aside as ${place}.damaged, and made anew from the packs`)
+    onRebuilt(`${place} was damaged: it is set aside as ${place}.damaged, and made anew from the packs`)
     setAside(place)
     return new SqliteFile(place, chunkKind, limits)
-  }
-}
-
-function isSpoilt(error: unknown): boolean {
-  return isNoDatabase(error) || (error instanceof HarpError && error.code === 'SYNC_STORE_CORRUPT')
-}
-
-/** The next opening begins with an empty index. What belongs to the old one must not be taken for the new one's. */
-function setAside(path: string): void {
-  for (const end of ['-wal', '-shm', '']) {
-    if (existsSync(path + end)) renameSync(path + end, `${path}.damaged${end}`)
-    else rmSync(`${path}.damaged${end}`, { force: true })
   }
 }

@@ -1,0 +1,34 @@
+import { HarpError } from '../../base/errors.ts'
+import { cacheErrors } from './cache-errors.ts'
+import { cacheLimits as limits } from './cache-limits.ts'
+
+/** If nobody names one: a tenth of what is free, but not less than 1 GiB, if that is no more than half of it. */
+export function usualQuota(freeBytes: number): number {
+  const share = Math.max(limits.usualLeast, freeBytes * limits.usualShare)
+  return Math.max(limits.leastQuota, Math.floor(Math.min(share, freeBytes / 2)))
+}
+
+/** Throws HarpError `CACHE_QUOTA` for one that cannot be. */
+export function requireQuota(quota: number | undefined, isCache: boolean): void {
+  if (quota === undefined) return
+  const why = isCache ? `${quota} bytes are too few` : 'the invitation is not for the role cache'
+  if (!isCache || quota < limits.leastQuota) {
+    throw new HarpError('CACHE_QUOTA', `no quota of a cache: ${why}`, { fix: cacheErrors.CACHE_QUOTA.fix })
+  }
+}
+
+/** A folder that is joined again stays what it is here: with files, or a cache. */
+export function requireSameKind(
+  known: { readonly name: string; readonly quota: number | undefined },
+  isCache: boolean,
+): void {
+  if ((known.quota !== undefined) === isCache) return
+  const here = isCache ? 'has files' : 'is a cache'
+  throw new HarpError(
+    'SYNC_FOLDER_KNOWN',
+    `${known.name} ${here} on this device, the invitation is for another role`,
+    {
+      fix: 'remove the folder first, and join again',
+    },
+  )
+}

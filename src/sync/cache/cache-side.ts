@@ -1,0 +1,360 @@
+import type { Clock } from '../../base/clock.ts'
+import type { Logger } from '../../base/logger.ts'
+import type { SqliteChunks } from '../chunks/sqlite-chunks.ts'
+import type { CryptoSuite } from '../crypto/suite.ts'
+import type { CacheStatus, FolderStateName } from '../device/daemon-api.ts'
+import type { FileSystem } from '../disk/file-system.ts'
+import type { FolderSide } from '../folder/folder-side.ts'
+import type { FolderProblem } from '../plan/wanted.ts'
+import type { LogStore } from '../store/log-store.ts'
+import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
+import type { AskedChunks } from './asked-chunks.ts'
+import { CacheFiller } from './cache-filler.ts'
+import type { CacheIndex } from './cache-index.ts'
+import { cacheLimits as limits, cacheTimes as times } from './cache-limits.ts'
+import { CacheLists, listBytesOf } from './cache-lists.ts'
+import { CacheRoom } from './cache-room.ts'
+import { CacheTrouble, diskFull } from './cache-trouble.ts'
+import { CacheUpkeep } from './cache-upkeep.ts'
+import { heatOfUse } from './heat.ts'
+import { LogLearner } from './log-learner.ts'
+import { Rounds } from './rounds.ts'
+import { WantedLists } from './wanted-lists.ts'
+
+export interface CacheSideParts {
+  /** Where packs and indexes are. */
+  readonly directory: string
+  readonly quota: number
+  /** Packs went before anything was opened. */
+  readonly hasFreed: boolean
+  readonly chunks: SqliteChunks
+  readonly index: CacheIndex
+  /** What others are answered from. */
+  readonly asked: AskedChunks
+  readonly fetcher: ChunkFetcher
+  readonly store: LogStore
+  readonly suite: CryptoSuite
+  readonly clock: Clock
+  readonly fs: FileSystem
+  readonly log: Logger
+  /** Devices that can be asked. */
+  readonly connected: () => number
+  /** Connected devices say that they have the same log. */
+  readonly isLogIdle: () => boolean
+  /** What has been received of the log is durable when it returns. */
+  readonly commitLog: () => void
+  /** The stores have to be opened again. */
+  readonly onFault: (error: unknown) => void
+}
+
+/**
+ * A member without keys that holds chunks for others: learns their ids from the log, fetches the newest and what others
+ * ask for, and keeps what is used most within a quota. Nothing of the log is opened here.
+ */
+export class CacheSide implements FolderSide {
+  readonly #parts: CacheSideParts
+  readonly #lists: WantedLists
+  readonly #learner: LogLearner
+  readonly #room: CacheRoom
+  readonly #filler: CacheFiller
+  readonly #longLists: CacheLists
+  readonly #rounds: Rounds
+  readonly #upkeep: CacheUpkeep
+  readonly #startedAt: number
+  /** The log has been learned at least once: what is newest is known. */
+  #knowsNews = false
+  #learning: Promise<void> | undefined
+  #making: Promise<void> | undefined
+  #trouble: CacheTrouble | undefined
+  #dirtyBytes = 0
+  #isDirty = false
+  #nextCommit = 0
+  #nextLook = 0
+  #isStopped = false
+
+  constructor(parts: CacheSideParts) {
+    this.#parts = parts
+    const { chunks, index, fetcher, clock, store, suite, quota, hasFreed } = parts
+    this.#startedAt = clock.monotonic()
+    this.#lists = new WantedLists(index.file)
+    const now = (): number => clock.wall()
+    const guard = (act: () => void): void => this.#guard(act)
+    this.#learner = new LogLearner({
+      suite,
+      store,
+      index,
+      lists: this.#lists,
+      now,
+      isHere: (id) => chunks.has(id),
+      list: (hash) => chunks.list(hash),
+    })
+    this.#room = new CacheRoom({ ...parts, lists: this.#lists })
+    this.#rounds = new Rounds(index, clock)
+    const round = (): number => this.#rounds.number
+    const { packBytes, chunks: count } = chunks.stats()
+    this.#filler = new CacheFiller(
+      {
+        index,
+        chunks,
+        fetcher,
+        room: this.#room,
+        now,
+        round,
+        mayFetchNews: () => this.#mayFetchNews(),
+        guard,
+        onFull: (bytes, heat) => this.#makeRoom(bytes, heat),
+        isWaiting: () => this.#making !== undefined,
+        onStored: (bytes) => this.#stored(bytes),
+      },
+      count === 0 ? limits.usualChunk : packBytes / count,
+    )
+    this.#longLists = new CacheLists({
+      lists: this.#lists,
+      chunks,
+      fetcher,
+      clock,
+      round,
+      most: () => listBytesOf(quota),
+      guard,
+      onList: (bytes) => {
+        this.#stored(bytes)
+        this.logChanged()
+      },
+    })
+    this.#upkeep = new CacheUpkeep({ chunks, index, clock, hasFreed, onChange: () => this.#changed() })
+  }
+
+  get state(): FolderStateName {
+    if (this.#trouble !== undefined || this.#room.isDiskLow) return 'blocked'
+    const isBusy = this.#learning !== undefined || this.#making !== undefined || this.#filler.isBusy
+    if (isBusy || this.#longLists.isBusy) return 'syncing'
+    const mayCome = this.#parts.index.counts.wanted > 0 && !this.#filler.isFull
+    return mayCome ? 'syncing' : 'idle'
+  }
+
+  get activity(): string {
+    const { index, connected } = this.#parts
+    if (this.#trouble !== undefined) return 'serves what it has; cannot store more'
+    if (this.#room.isDiskLow) return 'serves what it has; the disk is full'
+    if (this.#learning !== undefined) return 'reading which chunks there are'
+    if (this.#making !== undefined) return 'making room'
+    if (this.state === 'idle') return ''
+    const { wanted } = index.counts
+    if (connected() === 0) return `waiting for a device: ${wanted} chunks are not here`
+    return `fetching chunks, ${wanted} are not here`
+  }
+
+  get problems(): readonly FolderProblem[] {
+    const problems: FolderProblem[] = []
+    if (this.#trouble !== undefined) problems.push(this.#trouble.problem)
+    else if (this.#room.isDiskLow || (this.#room.isDiskTight && this.#filler.isFull)) {
+      problems.push(diskFull('the disk has no room for the quota of the cache'))
+    }
+    if (this.#longLists.leftOut > 0) {
+      const message = `the lists of ${this.#longLists.leftOut} large files do not fit the quota`
+      const fix = 'give the cache a larger quota'
+      problems.push({ code: 'CACHE_LISTS_LEFT_OUT', path: '', message, fix })
+    }
+    return [...problems, ...this.#upkeep.problems]
+  }
+
+  /** Of what is wanted, as much as fits. */
+  need(): { readonly files: number; readonly bytes: number } {
+    const { wanted } = this.#parts.index.counts
+    const bytes = Math.round(wanted * this.#filler.meanBytes)
+    return { files: 0, bytes: this.state === 'syncing' ? Math.max(0, Math.min(bytes, this.#room.left)) : 0 }
+  }
+
+  get status(): CacheStatus {
+    const { asked, index } = this.#parts
+    return {
+      quotaBytes: this.#room.quota,
+      usedBytes: this.#room.used,
+      chunks: index.counts.held,
+      hitBytes: asked.hitBytes,
+      missBytes: Math.round(asked.missBytes),
+      evictedBytes: this.#room.evictedBytes,
+    }
+  }
+
+  start(): void {
+    this.#parts.asked.listen({
+      meanBytes: () => this.#filler.meanBytes,
+      onMany: () => this.#guard(() => this.#noteUses()),
+      onLost: () => this.#guard(() => this.#upkeep.takeLost()),
+    })
+    this.logChanged()
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopped) return
+    this.#filler.stop(this.#trouble !== undefined)
+    this.#longLists.stop()
+    this.#parts.asked.listen(undefined)
+    this.#guard(() => {
+      this.#noteUses()
+      this.#upkeep.setClean()
+      this.#changed()
+      this.#commit()
+    })
+    this.#isStopped = true
+    await Promise.allSettled([this.#learning, this.#making])
+  }
+
+  logChanged(): void {
+    this.#learner.wake()
+    if (this.#learning !== undefined || this.#isStopped || this.#trouble !== undefined) return
+    if (this.#room.isDiskSpent) return
+    this.#learning = this.#learn()
+      .catch((error: unknown) => this.#failed(error))
+      .finally(() => {
+        this.#learning = undefined
+        if (this.#learner.isBehind) this.logChanged()
+        else this.#refill()
+      })
+  }
+
+  retry(): void {
+    this.#rounds.ask()
+    this.#refill()
+  }
+
+  /** A person says that there is room, or that the disk is well. */
+  unblock(): void {
+    if (this.#trouble !== undefined) this.#parts.onFault(this.#trouble.error)
+    this.#nextLook = 0
+    this.#refill()
+  }
+
+  tick(): void {
+    const { fs, directory, onFault } = this.#parts
+    if (this.#isStopped) return
+    if (this.#trouble === undefined) this.#guard(() => this.#tick())
+    else if (this.#trouble.isOver(fs, directory)) onFault(this.#trouble.error)
+  }
+
+  /** For an audit: what it found damaged is fetched again. */
+  takeLost(): void {
+    this.#guard(() => this.#upkeep.takeLost())
+  }
+
+  #tick(): void {
+    const { clock } = this.#parts
+    const isConnected = this.#parts.connected() > 0
+    if (clock.monotonic() >= this.#nextLook) this.#lookAtDisk()
+    if (this.#room.isDiskSpent) return
+    if (this.#learner.isBehind) this.logChanged()
+    this.#noteUses()
+    if (this.#rounds.tick()) {
+      this.#longLists.newRound()
+      this.#filler.wake()
+      this.#changed()
+    }
+    this.#filler.tick(isConnected)
+    this.#longLists.tick(isConnected)
+    if (isConnected) this.#filler.fill()
+    this.#upkeep.tick(this.state === 'idle')
+    if (this.#isDirty && clock.monotonic() >= this.#nextCommit) this.#commit()
+  }
+
+  #lookAtDisk(): void {
+    this.#nextLook = this.#parts.clock.monotonic() + times.diskMs
+    const wasTight = this.#room.isDiskTight
+    this.#room.look()
+    const { isDiskLow, left } = this.#room
+    // Also a quota that is smaller than it was.
+    if (isDiskLow || left < 0) this.#makeRoom(this.#room.quota / 64, Number.POSITIVE_INFINITY)
+    // As much as a round of making room gains, so that it is not begun for each file of others that goes.
+    else if (wasTight && left > this.#room.quota / 64) {
+      this.#room.forgetFloor()
+      this.#filler.wake()
+    }
+  }
+
+  #mayFetchNews(): boolean {
+    if (this.#knowsNews) return true
+    const { clock, isLogIdle } = this.#parts
+    const isLearned = !this.#learner.isBehind && isLogIdle()
+    this.#knowsNews = isLearned || clock.monotonic() - this.#startedAt > times.patienceMs
+    return this.#knowsNews
+  }
+
+  async #learn(): Promise<void> {
+    for (let goesOn = true; goesOn && !this.#isStopped && this.#trouble === undefined;) {
+      this.#parts.commitLog()
+      goesOn = this.#learner.step()
+      this.#changed()
+      // Links and other folders have their turn between two steps.
+      await new Promise(setImmediate)
+    }
+  }
+
+  #refill(): void {
+    if (this.#isStopped || this.#trouble !== undefined) return
+    this.#filler.wake()
+    if (this.#parts.connected() > 0) this.#guard(() => this.#filler.fill())
+  }
+
+  #noteUses(): void {
+    const { asked, index, clock } = this.#parts
+    if (asked.isEmpty || this.#trouble !== undefined) return
+    const now = clock.wall()
+    let isMissed = false
+    for (const [id, uses] of asked.take()) {
+      isMissed = index.used(id, heatOfUse(now, uses), this.#rounds.number) || isMissed
+    }
+    // What somebody needs may take the place of something else.
+    if (isMissed) this.#filler.wake()
+    this.#changed()
+  }
+
+  #makeRoom(bytes: number, below: number): void {
+    if (this.#making !== undefined || this.#isStopped || this.#trouble !== undefined) return
+    const before = this.#room.left
+    this.#making = this.#room
+      .make(bytes, below, () => this.#isStopped || this.#trouble !== undefined)
+      .catch((error: unknown) => this.#failed(error))
+      .finally(() => {
+        this.#making = undefined
+        if (this.#room.left > before) this.#refill()
+      })
+  }
+
+  #changed(): void {
+    this.#isDirty = true
+  }
+
+  #stored(bytes: number): void {
+    this.#isDirty = true
+    this.#dirtyBytes += bytes
+    this.#room.took(bytes)
+    if (this.#dirtyBytes >= limits.dirtyBytes) this.#commit()
+  }
+
+  /** Packs first: the index of the cache is the one that is put right if they do not agree. */
+  #commit(): void {
+    if (!this.#isDirty) return
+    this.#parts.chunks.commit()
+    this.#parts.index.commit()
+    this.#isDirty = false
+    this.#dirtyBytes = 0
+    this.#nextCommit = this.#parts.clock.monotonic() + times.commitMs
+  }
+
+  #guard(act: () => void): void {
+    if (this.#trouble !== undefined || this.#isStopped) return
+    try {
+      act()
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#trouble !== undefined || this.#isStopped) return
+    this.#trouble = new CacheTrouble(error, this.#parts.clock)
+    this.#parts.log.warn({ code: this.#trouble.problem.code }, 'a cache cannot store more')
+    this.#filler.stop(true)
+    this.#longLists.stop()
+  }
+}
