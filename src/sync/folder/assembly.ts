@@ -3,8 +3,10 @@ import type { ChunkRows, ContentKeys } from '../content/content.ts'
 import type { FileSystem } from '../disk/file-system.ts'
 import type { DeviceId } from '../ids.ts'
 import type { ChunkFetcher, ChunkTaker } from '../transfer/chunk-fetcher.ts'
-import type { DiskFault, PlaceJob, WorkPool } from '../work/job.ts'
+import type { ChunkSource, DiskFault, PlaceJob, WorkPool } from '../work/job.ts'
+import type { Arriving } from './arriving-chunks.ts'
 import { idOf, idText, keyOf, sealedLength } from './download.ts'
+import { PlacedRows } from './placed-rows.ts'
 
 export interface AssemblyParts {
   readonly pool: WorkPool
@@ -35,10 +37,11 @@ const jobsAtOnce = 2
  * Puts one version together in a temporary file: from what this device has, then chunk by chunk from others. The file
  * itself is what a later try goes on from; no list of what was done is kept or believed.
  */
-export class Assembly implements ChunkTaker {
+export class Assembly implements ChunkTaker, Arriving {
   readonly #parts: AssemblyParts
   readonly #file: Assembled
   readonly #offsets: Float64Array
+  readonly #placed: PlacedRows
   /** Rows by chunk id: one chunk may stand at many places. */
   readonly #wanted = new Map<string, number[]>()
   readonly #end = Promise.withResolvers<'complete' | 'cancelled' | DiskFault>()
@@ -51,6 +54,7 @@ export class Assembly implements ChunkTaker {
   constructor(parts: AssemblyParts, file: Assembled) {
     this.#parts = parts
     this.#file = file
+    this.#placed = new PlacedRows(file.rows)
     const { lengths } = file.rows
     this.#offsets = new Float64Array(lengths.length)
     let offset = 0
@@ -71,7 +75,11 @@ export class Assembly implements ChunkTaker {
     if (fault !== undefined) return fault
     let present = 0
     for (const length of rows.lengths) present += length
-    for (const row of missing) present -= rows.lengths[row] ?? 0
+    this.#placed.setAll()
+    for (const row of missing) {
+      present -= rows.lengths[row] ?? 0
+      this.#placed.set(row, false)
+    }
     onArrived(present)
     if (missing.length === 0) return 'complete'
     for (const row of missing) {
@@ -88,6 +96,27 @@ export class Assembly implements ChunkTaker {
 
   cancel(): void {
     this.#finish('cancelled')
+  }
+
+  find(id: Uint8Array): ChunkSource | undefined {
+    const { rows, temporary } = this.#file
+    const row = this.#placed.find(id)
+    if (row === undefined) return undefined
+    const place = { offset: this.#offsets[row] ?? 0, length: rows.lengths[row] ?? 0 }
+    return { in: 'file', path: temporary, ...place, key: keyOf(rows, row) }
+  }
+
+  has(id: Uint8Array): boolean {
+    return this.#placed.find(id) !== undefined
+  }
+
+  held(): undefined {
+    return undefined
+  }
+
+  forget(id: Uint8Array): void {
+    const row = this.#placed.find(id)
+    if (row !== undefined) this.#placed.set(row, false)
   }
 
   take(id: Uint8Array, sealed: Uint8Array, _peer: DeviceId): Promise<'ok' | 'bad'> | 'ok' {
@@ -127,6 +156,7 @@ export class Assembly implements ChunkTaker {
     const { rows, temporary, onArrived } = this.#file
     const pieces: PlaceJob['pieces'][number][] = []
     const pieceOf: Piece[] = []
+    const rowOf: number[] = []
     for (const piece of taken) {
       const id = idOf(rows, piece.row)
       for (const row of this.#wanted.get(idText(id)) ?? []) {
@@ -139,6 +169,7 @@ export class Assembly implements ChunkTaker {
           sealed: piece.sealed,
         })
         pieceOf.push(piece)
+        rowOf.push(row)
       }
     }
     const job = { path: temporary, keys: this.#parts.keys, pieces }
@@ -146,8 +177,10 @@ export class Assembly implements ChunkTaker {
     const bad = new Set<Piece>()
     for (const [index, state] of states.entries()) {
       const piece = pieceOf[index]
-      if (state === 'bad' && piece !== undefined) bad.add(piece)
-      else if (state === 'placed') onArrived(pieces[index]?.length ?? 0)
+      if (state === 'placed') {
+        onArrived(pieces[index]?.length ?? 0)
+        this.#placed.set(rowOf[index] ?? 0, true)
+      } else if (state === 'bad' && piece !== undefined) bad.add(piece)
       else this.#finish({ code: 'FOLDER_WRONG_CONTENT', message: 'a chunk is not what its author said' })
     }
     for (const piece of taken) {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { HarpError } from '../../base/errors.ts'
-import { samePrint } from '../disk/file-system.ts'
-import type { ChunkStore } from '../chunks/chunk-store.ts'
+import type { Stretch } from '../chunks/chunk-places.ts'
+import type { SqliteChunks } from '../chunks/sqlite-chunks.ts'
 import type { ContentKeys } from '../content/content.ts'
 import type { ChunkerParameters } from '../format/membership.ts'
 import { rootItem, type Item, type ItemStore } from '../items/item.ts'
@@ -10,21 +10,27 @@ import type { Replica } from '../replica/replica.ts'
 import type { LogStore } from '../store/log-store.ts'
 import type { HashedFile, WorkPool } from '../work/job.ts'
 import type { DiskLock } from './disk-lock.ts'
+import { idOf } from './download.ts'
+import { judgeFile } from './file-damage.ts'
 
 export interface AuditParts {
   readonly root: string
   readonly replica: Replica
   readonly store: LogStore
   readonly items: ItemStore
-  readonly chunks: ChunkStore
+  readonly chunks: SqliteChunks
   readonly pool: WorkPool
   readonly lock: DiskLock
   readonly keys: ContentKeys
   readonly chunker: ChunkerParameters
   /** Not 0: the folder stops here, and nothing more is read. */
   readonly halted: SharedArrayBuffer
-  /** Content that is not what was put there is fetched again. */
-  readonly refetch: (item: number) => void
+  /** Content that is not what was put there is put there again. False: it is something else by now. */
+  readonly repairFile: (item: number) => Promise<boolean>
+  /** Damaged chunks were found: what can be had of them comes by itself. */
+  readonly damageFound: () => void
+  /** Waits until what can be repaired is, or nothing has come for a while. */
+  readonly repairs: () => Promise<void>
   /** What the disk shows is not what the items say: a scan finds out. */
   readonly rescan: (directory: number) => void
 }
@@ -39,8 +45,9 @@ export interface AuditReport {
 
 const filesAtOnce = 128
 const bytesAtOnce = 256 * 1024 * 1024
-const scrubBytes = 64 * 1024 * 1024
+const scrubBytes = 8 * 1024 * 1024
 const mostFindings = 1_000
+const damagedText = 'its bytes changed without being written: damage on the disk'
 
 /** Looks whether log, tree, disk and store agree. With `repair`, what others can give again is asked for. */
 export async function auditFolder(parts: AuditParts, repair: boolean): Promise<AuditReport> {
@@ -48,7 +55,9 @@ export async function auditFolder(parts: AuditParts, repair: boolean): Promise<A
   audit.readLog()
   audit.compareTree()
   await audit.readFiles()
-  audit.scrub()
+  await audit.readKept()
+  await audit.scrub()
+  await audit.repair()
   return audit.report
 }
 
@@ -60,6 +69,8 @@ class Audit {
   #files = 0
   #chunks = 0
   #repaired = 0
+  readonly #damagedFiles: { readonly id: number; readonly path: string }[] = []
+  readonly #damagedChunks: { readonly id: Uint8Array; readonly length: number; readonly where: string }[] = []
 
   constructor(parts: AuditParts, repair: boolean) {
     this.#parts = parts
@@ -135,17 +146,67 @@ class Audit {
     await this.#read(batch)
   }
 
-  scrub(): void {
+  /** Old versions that lie as files in the private directory. */
+  async readKept(): Promise<void> {
+    const { chunks, pool, keys, halted } = this.#parts
+    let holder = Number.MIN_SAFE_INTEGER
+    let number = -1
+    for (;;) {
+      const stretch = chunks.stretchAfter(holder, number, scrubBytes)
+      if (stretch === undefined || stretch.holder > 0) return
+      const { rows, path, offset } = stretch
+      holder = stretch.holder
+      number = stretch.number + rows.lengths.length - 1
+      if (path === undefined) continue
+      const part = { path, offset, keys: rows.keys, lengths: rows.lengths }
+      const [file] = (await pool.run('check', { keys, files: [part], halted })).files
+      this.#goOn()
+      this.#chunks += rows.lengths.length
+      if (file?.state === 'read') this.#lostKept(stretch, file.damaged)
+      else if (file?.state === 'missing') this.#lostKept(stretch, [...rows.lengths.keys()])
+    }
+  }
+
+  #lostKept({ holder, number, rows, version }: Stretch, damaged: readonly number[]): void {
+    const where = `of the kept version ${version?.slice(0, 12) ?? ''}`
+    for (const row of damaged) {
+      this.#damagedChunks.push({ id: idOf(rows, row), length: rows.lengths[row] ?? 0, where })
+      this.#parts.chunks.losePlace(holder, number + row)
+    }
+  }
+
+  async scrub(): Promise<void> {
     const { chunks } = this.#parts
     for (let done = false; !done;) {
-      const step = chunks.scrub(scrubBytes)
+      const step = chunks.scrub(scrubBytes, 'audited')
       this.#chunks += step.checked
-      for (const id of step.damaged) {
-        const text = Buffer.from(id).toString('hex').slice(0, 16)
-        this.#find('FOLDER_AUDIT_CHUNK', '', `a stored chunk is damaged (${text}…); it is not used any more`)
-        if (this.#repair) this.#repaired++
-      }
+      for (const id of step.damaged) this.#damagedChunks.push({ id, length: 0, where: 'of a pack' })
       done = step.done
+      await new Promise(setImmediate)
+      this.#goOn()
+    }
+    chunks.commit()
+    if (this.#damagedChunks.length > 0) this.#parts.damageFound()
+  }
+
+  /** What was found damaged: mended from packs and other devices, or named. */
+  async repair(): Promise<void> {
+    const { chunks, items, repairFile, repairs } = this.#parts
+    if (this.#repair) for (const { id } of this.#damagedFiles) await repairFile(id)
+    if (this.#repair && this.#damagedFiles.length + this.#damagedChunks.length > 0) await repairs()
+    this.#goOn()
+    for (const { id, path } of this.#damagedFiles) {
+      if (this.#repair && items.get(id)?.version !== undefined) this.#repaired++
+      else this.#find('FOLDER_CONTENT_DAMAGED', path, damagedText)
+    }
+    for (const { id, where } of this.#damagedChunks) {
+      const source = chunks.find(id)
+      if (this.#repair && source?.in === 'pack') {
+        this.#repaired++
+        continue
+      }
+      const text = `a stored chunk ${where} is damaged (${hexOf(id)}…) and not used any more`
+      this.#find('FOLDER_AUDIT_CHUNK', '', text)
     }
   }
 
@@ -169,7 +230,7 @@ class Audit {
   }
 
   #judge(item: Item, path: string, found: HashedFile | undefined): void {
-    const { replica, root, rescan, refetch } = this.#parts
+    const { replica, root, rescan } = this.#parts
     this.#files++
     const relative = path.slice(root.length + 1)
     if (found?.state !== 'hashed') {
@@ -177,21 +238,14 @@ class Audit {
       rescan(item.parent)
       return
     }
-    const operation = item.version === undefined ? undefined : replica.log.entry(item.version)?.operation
-    if (operation?.type !== 'put' || operation.content.hash === found.hash) return
-    if (!samePrint(item.print, found.stat)) {
+    const verdict = judgeFile(replica, item, found)
+    if (verdict === 'whole') return
+    if (verdict === 'changed') {
       this.#find('FOLDER_AUDIT_CHANGED', relative, 'changed on this disk since the last scan')
       rescan(item.parent)
       return
     }
-    this.#find(
-      'FOLDER_CONTENT_DAMAGED',
-      relative,
-      'its bytes changed without being written: damage on the disk',
-    )
-    if (!this.#repair) return
-    refetch(item.id)
-    this.#repaired++
+    this.#damagedFiles.push({ id: item.id, path: relative })
   }
 
   *#allFiles(): Generator<{ item: Item; path: string }> {
@@ -218,12 +272,16 @@ class Audit {
   }
 }
 
+function hexOf(id: Uint8Array): string {
+  return Buffer.from(id).toString('hex').slice(0, 16)
+}
+
 function fixOf(code: string): string {
   if (code === 'FOLDER_CONTENT_DAMAGED') {
-    return 'harp audit --repair fetches it again; look at the disk, it loses data'
+    return 'connect a device that has it, then harp audit --repair; look at the disk, it loses data'
   }
   if (code === 'FOLDER_AUDIT_CHUNK') {
-    return 'it is fetched again when it is needed; look at the disk, it loses data'
+    return 'connect a device that has it: it is fetched by itself; look at the disk, it loses data'
   }
   if (code === 'SYNC_LOG_CORRUPT') {
     return 'restore the home from a backup, or remove the folder and join it again'

@@ -43,8 +43,31 @@ export async function auditOf(content: ContentSide, store: LogStore, repair: boo
     halted: content.halted,
   }
   const actions = {
-    refetch: (item: number) => content.refetch(item),
+    repairFile: (item: number) => content.repair(item),
+    damageFound: () => content.damageFound(),
+    repairs: () => repairsOf(content),
     rescan: (directory: number) => content.scanSoon([directory]),
   }
   return auditFolder({ ...parts, ...actions }, repair)
+}
+
+const mostRepairMs = 10 * 60_000
+const patienceMs = 8_000
+const checkMs = 200
+
+/** Until nothing is damaged any more, or nothing has come for a while. */
+async function repairsOf(content: ContentSide): Promise<void> {
+  const { clock, fetcher } = content.parts
+  const began = clock.monotonic()
+  let progressAt = began
+  let last = ''
+  while (content.upkeep.damagedNow > 0 && !content.signal.aborted) {
+    const now = clock.monotonic()
+    const state = `${content.upkeep.damagedNow} ${fetcher.stats().receivedBytes} ${content.state}`
+    if (state !== last) progressAt = now
+    last = state
+    if (now - progressAt > patienceMs || now - began > mostRepairMs) return
+    content.damageFound()
+    await new Promise((resolve) => setTimeout(resolve, checkMs))
+  }
 }

@@ -1,61 +1,30 @@
-import type { Clock } from '../../base/clock.ts'
 import { errorMessage, HarpError } from '../../base/errors.ts'
-import type { Logger } from '../../base/logger.ts'
-import type { SqliteChunks } from '../chunks/sqlite-chunks.ts'
 import { contentKeysOf } from '../content/content-keys.ts'
 import type { ContentKeys } from '../content/content.ts'
-import type { CryptoSuite, RandomBytes } from '../crypto/suite.ts'
 import type { FolderStateName } from '../device/daemon-api.ts'
-import type { FileSystem } from '../disk/file-system.ts'
-import type { ChunkerParameters } from '../format/membership.ts'
 import type { NodeId } from '../ids.ts'
-import type { ItemStore } from '../items/item.ts'
 import { DownSync } from '../plan/down-sync.ts'
 import type { FolderProblem } from '../plan/wanted.ts'
-import type { Replica } from '../replica/replica.ts'
-import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
+import type { Presence } from '../presence/presence.ts'
 import { whyMissing } from '../up/marker.ts'
 import { UpSync, type ScanReport } from '../up/up-sync.ts'
 import { FolderWatcher } from '../up/watcher.ts'
-import type { WatchDirectory } from '../up/watch-directory.ts'
-import type { WorkPool } from '../work/job.ts'
+import { AgainLater } from './again-later.ts'
+import { blockedProblem } from './blocked-problem.ts'
+import type { ContentSideParts } from './content-side-parts.ts'
 import { DiskLock } from './disk-lock.ts'
 import { namesOf, prepareRoot } from './folder-root.ts'
 import { Downloads } from './downloads.ts'
+import { markDamaged } from './file-damage.ts'
 import { plannedPaths, scannedPaths } from './looked-paths.ts'
+import { OtherPolicies } from './other-policies.ts'
 import { Placing } from './placing.ts'
 import { Problems } from './problems.ts'
 import { relearnPlaces } from './relearn-places.ts'
 import { ShownTotals } from './shown-totals.ts'
 import { adoptKept, removeRestores, rescuedEdits } from './temporaries.ts'
-import { Upkeep } from './upkeep.ts'
+import { Upkeep, type UpkeepCounters } from './upkeep.ts'
 import { VersionBook } from './version-book.ts'
-import type { KeepPolicy } from './version-source.ts'
-
-export interface ContentSideParts {
-  readonly root: string
-  readonly replica: Replica
-  readonly items: ItemStore
-  readonly chunks: SqliteChunks
-  readonly fetcher: ChunkFetcher
-  readonly pool: WorkPool
-  readonly fs: FileSystem
-  readonly suite: CryptoSuite
-  readonly random: RandomBytes
-  readonly clock: Clock
-  readonly log: Logger
-  readonly keep: KeepPolicy
-  readonly rescanMs: number
-  readonly chunker: ChunkerParameters
-  readonly firstEpochKey: Uint8Array
-  /** This device has written to the log. */
-  readonly announce: () => void
-  /** A store has failed: nothing goes on. */
-  readonly onFault: (error: unknown) => void
-  readonly watch?: WatchDirectory
-  /** Of this run of the system. */
-  readonly bootId?: () => string | undefined
-}
 
 /** Wanted versions that are on their way at a time; the plan goes on when there is room for more. */
 const downloadsAtOnce = 4_096
@@ -83,9 +52,7 @@ export class ContentSide {
   readonly #shown: ShownTotals
   readonly #upkeep: Upkeep
   #dirty: Set<number> | 'everything' = 'everything'
-  /** Looked at again after a while: files that were changing. */
-  #again = new Set<number>()
-  #againAt = Number.POSITIVE_INFINITY
+  readonly #again = new AgainLater()
   #touched: Set<NodeId> | 'everything' = 'everything'
   #isPlanned = false
   /** The disk was not what the plan believed: it is made anew after the next scan. */
@@ -108,6 +75,8 @@ export class ContentSide {
     const { lock } = this
     prepareRoot(fs, root, items)
     const names = namesOf(fs, root)
+    const presence = (): Presence | undefined => parts.presence?.()
+    const others = new OtherPolicies({ replica, presence, clock })
     this.versions = new VersionBook({ replica, chunks, keys, fs, maximum: parts.chunker.maximum })
     const placing = new Placing({
       root,
@@ -115,13 +84,16 @@ export class ContentSide {
       items,
       chunks,
       versions: this.versions,
-      keep,
+      get keep() {
+        return others.whenReplaced(keep)
+      },
       keys,
     })
     this.downloads = new Downloads({
       root,
       items,
       chunks,
+      arriving: parts.arriving,
       fs,
       pool,
       fetcher,
@@ -142,6 +114,10 @@ export class ContentSide {
       halted: this.#halted,
       keys,
       names,
+      rows: (version) => this.versions.rows(version),
+      get keep() {
+        return others.whenReplaced(keep)
+      },
       announce: () => {
         parts.announce()
         this.logChanged()
@@ -160,7 +136,9 @@ export class ContentSide {
       versions: this.versions,
       fs,
       names,
-      keep,
+      get keep() {
+        return others.whenReplaced(keep)
+      },
       isIgnored: (path, isDirectory) => this.#up.isIgnored(path, isDirectory),
     })
     this.#shown = new ShownTotals(replica, clock)
@@ -168,8 +146,19 @@ export class ContentSide {
       ...parts,
       versions: this.versions,
       lock,
-      takeLeft: () => this.downloads.takeLeft(),
-      isOver: () => this.state !== 'idle' || this.#stopping.signal.aborted,
+      keys,
+      others,
+      presence,
+      halted: this.#halted,
+      scrubRate: parts.scrubRate ?? 0,
+      isConnected: (device) => parts.isConnected?.(device) === true,
+      onFault: (error) => this.#fault(error),
+      onProblems: (problems) => this.#problems.set('damage', problems),
+      onLost: () => this.#planAgain(),
+      rescan: (directory) => this.scanSoon([directory]),
+      // Not while parts of large files wait for a device that has the rest.
+      takeLeft: () => this.downloads.files === 0 && this.downloads.takeLeft(),
+      isOver: () => !this.#isQuiet || this.#stopping.signal.aborted,
     })
     this.#watcher = new FolderWatcher({
       root,
@@ -181,12 +170,23 @@ export class ContentSide {
     })
   }
 
+  /** Nothing goes on, though something may wait: for its time, or for a device that has it. */
+  get #isQuiet(): boolean {
+    if (this.#blocked !== undefined || this.#scanning || this.#turn !== undefined) return false
+    if (this.#dirty === 'everything' || this.#dirty.size > 0 || !this.#isPlanned) return false
+    return this.downloads.files === this.downloads.failed && !this.#watcher.isHearing
+  }
+
   get state(): FolderStateName {
     if (this.#blocked !== undefined) return 'blocked'
     if (this.#scanning || this.#dirty === 'everything' || this.#dirty.size > 0) return 'scanning'
     if (this.#turn !== undefined || !this.#isPlanned || this.downloads.files > 0) return 'syncing'
-    const isWaiting = this.#againAt !== Number.POSITIVE_INFINITY || this.#watcher.isHearing
-    return isWaiting ? 'scanning' : 'idle'
+    return this.#again.isWaiting || this.#watcher.isHearing ? 'scanning' : 'idle'
+  }
+
+  /** Directories that are watched for changes. */
+  get watched(): number {
+    return this.#watcher.size
   }
 
   /** What is going on, in a few words. */
@@ -229,6 +229,11 @@ export class ContentSide {
     this.#wake()
   }
 
+  /** What upkeep has come to since the start. */
+  get upkeep(): UpkeepCounters {
+    return this.#upkeep.counters
+  }
+
   /** Never rejects: what failed has been told to `onFault`, or does not matter any more. */
   async stop(): Promise<void> {
     this.#halt()
@@ -238,6 +243,7 @@ export class ContentSide {
 
   #halt(): void {
     this.#stopping.abort()
+    this.#upkeep.stop()
     new Uint8Array(this.#halted).fill(1)
     this.#watcher.stop()
   }
@@ -266,6 +272,7 @@ export class ContentSide {
   /** A device came that may have what was not to be had. */
   retry(): void {
     this.downloads.retry()
+    this.#upkeep.retry()
   }
 
   unblock(acceptDeletions: boolean): void {
@@ -285,17 +292,14 @@ export class ContentSide {
       this.scanSoon('everything')
       return
     }
-    if (now >= this.#againAt) {
-      this.#againAt = Number.POSITIVE_INFINITY
-      const again = this.#again
-      this.#again = new Set()
-      this.scanSoon(again)
-    }
+    const again = this.#again.take(now)
+    if (again !== undefined) this.scanSoon(again)
     if (this.#nextRescan > 0 && now >= this.#nextRescan) this.scanSoon('everything')
     this.downloads.tick()
     if (this.downloads.failed === 0) this.#problems.set('download', [])
     this.#watcher.tick()
-    if (this.state === 'idle') this.#guard(this.#upkeep.tick())
+    this.#guard(this.#upkeep.heal())
+    if (this.#isQuiet) this.#guard(this.#upkeep.tick())
   }
 
   /** Waits until what is marked has been scanned and written to the log. */
@@ -372,10 +376,7 @@ export class ContentSide {
     this.#problems.replace('scan', report.problems, scannedPaths(this.parts.items, what))
     if (report.blocked !== undefined) this.#block(report.blocked)
     for (const item of report.damaged) this.refetch(item)
-    if (report.again.size > 0) {
-      for (const directory of report.again) this.#again.add(directory)
-      this.#againAt = Math.min(this.#againAt, clock.monotonic() + againMs)
-    }
+    if (report.again.size > 0) this.#again.add(report.again, clock.monotonic() + againMs)
     if (report.changed > 0) log.debug({ changed: report.changed }, 'local changes')
     if (report.changed > 0) this.#dirtyDelayMs = firstDirtyMs
     this.#noteTouched(this.#isPlanWaiting ? 'everything' : report.stale)
@@ -393,6 +394,8 @@ export class ContentSide {
   }
 
   async #plan(): Promise<void> {
+    // What the log shows may be what this side was stopped for.
+    if (this.#stopping.signal.aborted) return
     const { replica, items, chunks, clock, pool } = this.parts
     const what = this.#touched
     this.#touched = new Set()
@@ -410,8 +413,7 @@ export class ContentSide {
     this.#problems.replace('plan', report.problems, plannedPaths(replica, what))
     if (report.appeared.length > 0) this.#watcher.sync(report.appeared)
     if (report.dirty.size > 0) {
-      for (const directory of report.dirty) this.#again.add(directory)
-      this.#againAt = Math.min(this.#againAt, clock.monotonic() + this.#dirtyDelayMs)
+      this.#again.add(report.dirty, clock.monotonic() + this.#dirtyDelayMs)
       this.#dirtyDelayMs = Math.min(2 * this.#dirtyDelayMs, longestDirtyMs)
       this.#isPlanWaiting = true
     } else if (report.done) this.#dirtyDelayMs = firstDirtyMs
@@ -433,11 +435,7 @@ export class ContentSide {
   }
 
   #block(blocked: NonNullable<ScanReport['blocked']>): void {
-    const fix =
-      blocked.code === 'FOLDER_DISK_MISSING'
-        ? 'mount the disk, or restore the directory; syncing goes on by itself'
-        : 'if this is meant: harp folder resume --accept-deletions; else bring the files back and resume'
-    this.#blocked = { code: blocked.code, path: '', message: blocked.message, fix }
+    this.#blocked = blockedProblem(blocked)
     this.#blockedAt = this.parts.clock.monotonic()
   }
 
@@ -446,7 +444,24 @@ export class ContentSide {
     const { items, chunks } = this.parts
     items.update(id, { version: undefined })
     chunks.removeFile(id)
+    chunks.setFileDamaged(id, true)
     items.commit()
+    this.#upkeep.damageFound()
     this.#planAgain()
+  }
+
+  /** As `refetch`, of a file that an audit has read; what is whole in it is used. */
+  async repair(id: number): Promise<boolean> {
+    const { keys, lock } = this
+    const isMarked = await markDamaged({ ...this.parts, keys, lock, halted: this.#halted }, id)
+    if (!isMarked) return false
+    this.#upkeep.damageFound()
+    this.#planAgain()
+    return true
+  }
+
+  /** An audit found chunks damaged. */
+  damageFound(): void {
+    this.#upkeep.damageFound()
   }
 }

@@ -6,6 +6,7 @@ import type { ItemStore } from '../items/item.ts'
 import type { FolderProblem, WantedContent } from '../plan/wanted.ts'
 import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
 import type { PutOutcome, WorkPool } from '../work/job.ts'
+import type { ArrivingChunks } from './arriving-chunks.ts'
 import type { DiskLock } from './disk-lock.ts'
 import { newDownload, placeKey, smallFileBytes, type Download } from './download.ts'
 import { LargeDownloads } from './large-downloads.ts'
@@ -18,6 +19,8 @@ export interface DownloadParts {
   readonly root: string
   readonly items: ItemStore
   readonly chunks: ChunkStore
+  /** Told of what is on its way, so that it can be given to others. */
+  readonly arriving?: ArrivingChunks | undefined
   readonly fs: FileSystem
   readonly pool: WorkPool
   readonly fetcher: ChunkFetcher

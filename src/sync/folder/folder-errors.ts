@@ -43,6 +43,21 @@ export const folderErrors = {
     summary: 'The folder stopped on this device: a store failed, or a bug. Its files stay as they are.',
     fix: 'Do what the text says (free space, permissions), then start harp again.',
   },
+  FOLDER_REVOKED: {
+    summary:
+      'This device was revoked. The files in the folder stay as they are; nothing is fetched or sent any more.',
+    fix: 'Ask an admin of the folder for an invitation, and `harp join` with it: what is here is united with the folder. Or `harp folder remove`.',
+  },
+  FOLDER_NOT_A_MEMBER: {
+    summary:
+      'Another device says that this one is no member of a folder that they shared. Why is not known here: it was revoked, or the other one has not heard of it yet.',
+    fix: 'Ask an admin of the folder; with a new invitation `harp join`, and what is here is united with the folder.',
+  },
+  FOLDER_FENCED_WRITES: {
+    summary:
+      'A device that was revoked, and had not heard of it, changed files afterwards. Its changes reached this device through another one, and are shown to nobody.',
+    fix: 'If you want them, copy them from the disk of that device, or invite it again: what it has is united with the folder. Otherwise there is nothing to do; `harp members` goes on counting them.',
+  },
   FOLDER_CLOCK_AHEAD: {
     summary:
       'Changes of a device whose clock is more than 5 minutes ahead are held back until their time has come.',
@@ -88,7 +103,16 @@ export const folderErrors = {
   },
   FOLDER_CONTENT_DAMAGED: {
     summary: 'The bytes of a file changed without anybody writing to it: damage on the disk.',
-    fix: '`harp audit --repair` fetches it again. Look at the disk: it loses data.',
+    fix: 'It is put in place again as soon as a connected device has it. Look at the disk: it loses data.',
+  },
+  FOLDER_STORE_REPAIRED: {
+    summary: 'A file in which Harp keeps what it knows of the folder was damaged, and was made anew.',
+    fix: 'Nothing has to be done; look at the disk of the home: it loses data. It is shown for an hour.',
+  },
+  FOLDER_LOG_DAMAGED: {
+    summary:
+      'The log of the folder was damaged on this device. Its files stay as they are until what is missing has come from another device.',
+    fix: 'Connect a device that has the folder; if there is none any more, `harp folder resume` goes on with what could be read. If that does not help either: `harp folder remove`, and join or add it again. The files stay, and equal ones are not sent.',
   },
   FOLDER_AUDIT_MISSING: {
     summary: 'Something that the log shows is not on this disk yet.',
@@ -112,6 +136,6 @@ export const folderErrors = {
   },
   FOLDER_AUDIT_CHUNK: {
     summary: 'A chunk in the store was damaged. It is not used any more.',
-    fix: 'It is fetched again when it is needed. Look at the disk: it loses data.',
+    fix: 'It is fetched again as soon as a connected device has it. Look at the disk: it loses data.',
   },
 } as const satisfies Readonly<Record<string, ErrorEntry>>

@@ -2,14 +2,17 @@ import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
 import type { CryptoSuite } from '../crypto/suite.ts'
 import type { DeviceId, FolderId } from '../ids.ts'
-import type { FrameStream, Link } from '../link/link.ts'
+import type { FrameStream, Link, StreamTopic } from '../link/link.ts'
 import type { Acceptance } from '../log/acceptance.ts'
+import type { LogEntry } from '../log/log-entry.ts'
 import type { FolderProblem } from '../plan/wanted.ts'
+import type { FolderPresence } from '../presence/folder-presence.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
 import type { ChunkServer } from '../transfer/chunk-server.ts'
 import { LogSession } from './log-session.ts'
 import { PeerFaults } from './peer-faults.ts'
+import { Refusals } from './refusals.ts'
 
 export interface FolderPeersParts {
   readonly folderId: FolderId
@@ -19,8 +22,15 @@ export interface FolderPeersParts {
   readonly log: Logger
   readonly fetcher: ChunkFetcher
   readonly server: ChunkServer
-  /** Believed to be a member as long as this device has no role of its own in the log. */
-  readonly trusted: DeviceId | undefined
+  readonly presence: FolderPresence
+  /** Believed to be a member until the log says who is one. */
+  readonly trusted: () => DeviceId | undefined
+  /** The same, while the log has to be put together again. */
+  readonly knew: () => readonly DeviceId[]
+  /** This device is no member itself any more. */
+  readonly isOut: () => boolean
+  /** Of other devices, as they call themselves. */
+  readonly nameOf: (device: DeviceId) => string | undefined
   readonly onGrown: (acceptance: Acceptance | undefined) => void
   /** A device that may have what was not to be had. */
   readonly onSource: () => void
@@ -38,17 +48,21 @@ interface FolderPeer {
 }
 
 const retryMs = 3_000
+/** Says who does not take the other end for a member. */
+const noMember = 'not a member as far as is known here'
 
 /** Who may have the folder, on which links: a log session and two chunk streams (one for each that asks) with each. */
 export class FolderPeers {
   readonly #parts: FolderPeersParts
   readonly #peers = new Map<DeviceId, FolderPeer>()
   readonly #faults: PeerFaults
+  readonly #refusals: Refusals
   #isActive = true
 
   constructor(parts: FolderPeersParts) {
     this.#parts = parts
     this.#faults = new PeerFaults(parts.suite, parts.clock)
+    this.#refusals = new Refusals(parts, parts.clock, (device) => this.isMember(device))
   }
 
   /** All connected devices that have the folder say that they have the same log. */
@@ -70,19 +84,26 @@ export class FolderPeers {
 
   /** By the log as it is here. A device whose grant has not come yet is refused, and asks again. */
   isMember(device: DeviceId): boolean {
-    const { replica, trusted } = this.#parts
+    const { replica, trusted, knew, isOut } = this.#parts
     const { log } = replica
-    if (device === trusted && replica.role === undefined) return true
+    if (isOut()) return false
+    if (device === trusted() || knew().includes(device)) return true
     return log.membership.roleOf(device, log.heads()) !== undefined
   }
 
+  /** It has the folder, and this device is out of it. */
+  hasLeft(device: DeviceId): boolean {
+    const { log } = this.#parts.replica
+    return this.#parts.isOut() && log.membership.roleOf(device, log.heads()) !== undefined
+  }
+
   members(): readonly DeviceId[] {
-    const { replica, trusted } = this.#parts
+    const { replica } = this.#parts
     const { log, deviceId } = replica
+    const trusted = this.#parts.trusted()
     const members = log.membership.members(log.heads()).map((member) => member.deviceId)
-    if (replica.role === undefined && trusted !== undefined && !members.includes(trusted)) {
-      members.push(trusted)
-    }
+    const believed = [...(trusted === undefined ? [] : [trusted]), ...this.#parts.knew()]
+    for (const device of believed) if (!members.includes(device)) members.push(device)
     return members.filter((member) => member !== deviceId)
   }
 
@@ -109,13 +130,16 @@ export class FolderPeers {
     const now = this.#parts.clock.monotonic()
     for (const peer of this.#peers.values()) {
       peer.session?.checkDeadline()
+      if (peer.session?.peerSize !== undefined) this.#refusals.clear(peer.link.peer)
       if (peer.retryAt > now || !this.isMember(peer.link.peer)) continue
-      if (peer.session !== undefined && peer.asking !== undefined) continue
+      if (peer.session !== undefined && peer.asking !== undefined && !this.#wantsPresence(peer)) continue
       peer.retryAt = now + retryMs
       if (this.#faults.isBarred(peer.link.peer)) continue
       if (peer.session === undefined && peer.link.isDialled) this.#openLog(peer)
       if (peer.asking === undefined && peer.session !== undefined) this.#openChunks(peer)
+      if (this.#wantsPresence(peer)) this.#openPresence(peer)
     }
+    this.#parts.presence.tick()
   }
 
   /** The peer may now take what it refused before. */
@@ -137,13 +161,16 @@ export class FolderPeers {
 
   #accept(link: Link, stream: FrameStream): string {
     if (!this.#isActive) return 'the folder is paused here'
-    if (!this.isMember(link.peer)) return 'not a member as far as is known here'
+    if (!this.isMember(link.peer)) return noMember
     const peer = this.#peers.get(link.peer)
     if (peer?.link !== link) return 'not linked here'
     if (stream.topic.type === 'log') {
       if (this.#faults.isBarred(link.peer)) return 'refused for what it sent'
       peer.session?.close('replaced by another session')
       this.#startLog(peer, stream)
+    } else if (stream.topic.type === 'presence') {
+      if (!this.#parts.presence.takes(link.peer)) return 'refused for what it sent'
+      this.#parts.presence.begin(link, stream)
     } else if (!this.#parts.server.serve(stream)) return 'too many chunk streams'
     return 'accept'
   }
@@ -154,7 +181,7 @@ export class FolderPeers {
       for (const peer of this.#peers.values()) {
         peer.session?.changed()
         // A revocation takes effect at once on this device's links.
-        if (peer.session !== undefined && !this.isMember(peer.link.peer)) this.#drop(peer)
+        if (!this.isMember(peer.link.peer)) this.#drop(peer)
       }
     })
   }
@@ -163,13 +190,38 @@ export class FolderPeers {
     for (const { session } of this.#peers.values()) session?.compareAgain()
   }
 
+  /** Whether it said that it has this entry; undefined while there is no session with it. */
+  hasEntry(device: DeviceId, entry: LogEntry): boolean | undefined {
+    return this.#peers.get(device)?.session?.peerHas(entry)
+  }
+
+  /** Of chunks, to all. */
+  get sentBytes(): number {
+    return this.#parts.server.sentBytes
+  }
+
+  /** Times that a device broke the rules. */
+  get strikes(): number {
+    return this.#faults.count
+  }
+
+  /** Another member says that this device is none, and does not stop saying so. */
+  get isRefused(): boolean {
+    return this.#refusals.problems.length > 0
+  }
+
+  /** It takes no link with this device. */
+  refusedBy(device: DeviceId): void {
+    if (this.isMember(device)) this.#refusals.note(device)
+  }
+
   charge(source: string, detail: string): void {
     this.#peers.get(source)?.session?.charge(detail)
   }
 
-  /** Who broke the rules lately. */
+  /** Who broke the rules lately, and who refuses this device. */
   get problems(): readonly FolderProblem[] {
-    return this.#faults.problems
+    return [...this.#faults.problems, ...this.#refusals.problems]
   }
 
   /** What it sent was not what it should be; the fetcher stops asking who does so again. */
@@ -223,6 +275,7 @@ export class FolderPeers {
           this.struck(closed.peer, reason)
           this.#faults.bar(closed.peer)
         }
+        if (reason === noMember) this.refusedBy(closed.peer)
         if (peer.session !== closed) return
         peer.session = undefined
         this.#stopAsking(peer)
@@ -230,6 +283,7 @@ export class FolderPeers {
     })
     peer.session = session
     if (peer.asking === undefined) this.#openChunks(peer)
+    if (this.#wantsPresence(peer)) this.#openPresence(peer)
   }
 
   #openChunks(peer: FolderPeer): void {
@@ -247,7 +301,19 @@ export class FolderPeers {
     onSource()
   }
 
-  #open(peer: FolderPeer, type: 'log' | 'chunks'): FrameStream | undefined {
+  /** One for both ends: the one that dialled opens it. */
+  #wantsPresence({ link, session }: FolderPeer): boolean {
+    const { presence } = this.#parts
+    if (session === undefined || !link.isDialled || link.hasPresence !== true) return false
+    return !presence.hasSession(link.peer) && presence.takes(link.peer)
+  }
+
+  #openPresence(peer: FolderPeer): void {
+    const stream = this.#open(peer, 'presence')
+    if (stream !== undefined) this.#parts.presence.begin(peer.link, stream)
+  }
+
+  #open(peer: FolderPeer, type: StreamTopic['type']): FrameStream | undefined {
     try {
       return peer.link.open({ type, folderId: this.#parts.folderId })
     } catch (error) {
@@ -259,6 +325,7 @@ export class FolderPeers {
   #stopAsking(peer: FolderPeer): void {
     const { asking } = peer
     peer.asking = undefined
+    this.#parts.presence.drop(peer.link.peer, 'the session has ended')
     if (asking === undefined) return
     this.#parts.fetcher.removePeer(peer.link.peer)
     asking.close('the session has ended')
@@ -268,5 +335,6 @@ export class FolderPeers {
     peer.session?.close('the folder is not synced here any more')
     peer.session = undefined
     this.#stopAsking(peer)
+    this.#parts.server.drop(peer.link.peer, 'the folder is not synced here any more')
   }
 }

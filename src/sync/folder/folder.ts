@@ -1,86 +1,48 @@
-import { join } from 'node:path'
-import type { Clock } from '../../base/clock.ts'
 import { errorMessage, HarpError } from '../../base/errors.ts'
-import type { Logger } from '../../base/logger.ts'
-import type { FilePlaces } from '../chunks/chunk-store.ts'
-import { SqliteChunks } from '../chunks/sqlite-chunks.ts'
-import type { DeviceKeys } from '../crypto/identity.ts'
-import type { CryptoSuite, RandomBytes } from '../crypto/suite.ts'
-import type { FolderStateName } from '../device/daemon-api.ts'
-import type { FileSystem } from '../disk/file-system.ts'
-import { privatePaths } from '../disk/private-directory.ts'
-import { roles, type Role } from '../format/membership.ts'
-import { fromHex, toHex, type DeviceId, type EntryHash, type FolderId } from '../ids.ts'
-import { SqliteItems } from '../items/sqlite-items.ts'
+import { auditCache } from '../cache/audit-cache.ts'
+import { cacheProblems, requireKeys, type CachePlace } from '../cache/cache-place.ts'
+import { CacheSide } from '../cache/cache-side.ts'
+import type { SqliteChunks } from '../chunks/sqlite-chunks.ts'
+import type { CacheStatus, FolderStateName } from '../device/daemon-api.ts'
+import type { Role } from '../format/membership.ts'
+import type { DeviceId, FolderId } from '../ids.ts'
+import type { SqliteItems } from '../items/sqlite-items.ts'
 import type { Acceptance } from '../log/acceptance.ts'
 import type { FolderProblem } from '../plan/wanted.ts'
+import type { FolderPresence } from '../presence/folder-presence.ts'
 import { Replica } from '../replica/replica.ts'
 import type { LogStore } from '../store/log-store.ts'
-import { SqliteStore } from '../store/sqlite-store.ts'
-import { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
-import { ChunkServer } from '../transfer/chunk-server.ts'
-import type { RateLimit } from '../transfer/rate-limit.ts'
-import type { WatchDirectory } from '../up/watch-directory.ts'
-import type { WorkPool } from '../work/job.ts'
+import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
 import type { AuditReport } from './audit.ts'
+import { ArrivingChunks } from './arriving-chunks.ts'
 import { auditOf, restoringOf } from './content-requests.ts'
 import { ContentSide } from './content-side.ts'
-import { FolderPeers } from './folder-peers.ts'
+import type { FolderCounts } from './folder-counts.ts'
+import { folderErrors } from './folder-errors.ts'
+import { folderNetwork } from './folder-network.ts'
+import type { FolderPeers } from './folder-peers.ts'
+import { knownLog, newLog, type FolderLog } from './folder-log.ts'
+import type { FolderOptions } from './folder-options.ts'
+import type { FolderSide } from './folder-side.ts'
+import { openStores } from './folder-stores.ts'
+import { LogProblems } from './log-problems.ts'
+import { OwnMembership, type Invited } from './own-membership.ts'
+import { Publisher } from './publisher.ts'
 import type { Restoring } from './restoring.ts'
 import { RollbackMark } from './rollback-mark.ts'
+import { isDamage, StoreRepairs } from './store-repairs.ts'
 import type { KeepPolicy } from './version-source.ts'
 
-export interface FolderOptions {
-  /** Where this device keeps the folder's log, items and packs. */
-  readonly directory: string
-  /** The user's files. */
-  readonly root: string
-  readonly name: string
-  readonly isPaused: boolean
-  readonly keys: DeviceKeys
-  readonly suite: CryptoSuite
-  readonly random: RandomBytes
-  readonly clock: Clock
-  readonly log: Logger
-  readonly fs: FileSystem
-  readonly pool: WorkPool
-  readonly keep: KeepPolicy
-  readonly rescanMs: number
-  readonly upload: RateLimit
-  readonly download: RateLimit
-  /** The device's state may be older than what it has sent. */
-  readonly isRestored: boolean
-  /** Instead of files in `directory`. */
-  readonly stores?: FolderStores
-  readonly watch?: WatchDirectory
-  readonly bootId?: () => string | undefined
-}
+export type { Invited }
 
-/** Where a folder keeps what it knows: whoever simulates devices has it in memory. */
-export interface FolderStores {
-  readonly log: () => LogStore
-  readonly items: () => SqliteItems
-  readonly chunks: (places: FilePlaces) => SqliteChunks
-}
-
-/** By whom this device was invited, and as what: believed until the log says who is a member. */
-export interface Invited {
-  readonly by: DeviceId
-  readonly role: Role
-}
-
-const inviterFact = 'inviter'
-const invitedRoleFact = 'invited-role'
 /** Of plaintext in a chunk: what a frame of a link carries. */
 const largestSealable = 1024 * 1024
 const tickMs = 1_000
-const linkProblemMs = 600_000
 const commitDelayMs = 40
-const publishMs = 2_000
 
 /**
  * One folder on this device, from its log to the disk: owns the stores, the sessions with other devices, and the side
- * that reads and writes the user's files, which begins as soon as the folder's keys are here.
+ * that reads and writes the user's files, which begins as soon as the folder's keys are here; or the one of a cache.
  */
 export class Folder {
   readonly replica: Replica
@@ -88,56 +50,60 @@ export class Folder {
   readonly chunks: SqliteChunks
   readonly peers: FolderPeers
   readonly fetcher: ChunkFetcher
+  /** What other members say of themselves, and hold. */
+  readonly presence: FolderPresence
+  readonly own: OwnMembership
   readonly #options: FolderOptions
   readonly #store: LogStore
+  readonly #arriving: ArrivingChunks
   readonly #mark: RollbackMark
-  #content: ContentSide | undefined
+  readonly #repairs: StoreRepairs
+  readonly #publisher: Publisher
+  readonly #problems: LogProblems
+  readonly #cache: CachePlace | undefined
+  #side: FolderSide | undefined
   #timer: NodeJS.Timeout | undefined
   #commitTimer: NodeJS.Timeout | undefined
   #isPaused: boolean
+  /** What ran until this device was revoked. */
+  #leaving: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   #fault: FolderProblem | undefined
-  #authorityProblem: FolderProblem | undefined
-  #linkProblem: { readonly problem: FolderProblem; readonly until: number } | undefined
-  #lastPublished = 0
+  #hasDamage = false
   #lastQuietRound = 0
 
   /** Founds a folder over a directory. */
   static found(options: FolderOptions, mode: 'peer' | 'server_authoritative'): Folder {
-    return Folder.#with(options, (store) => {
-      const { suite, keys, random, clock } = options
-      return Replica.found({ suite, keys, random, store }, { mode }, clock.wall())
-    })
+    const { suite, keys, random, clock } = options
+    const own = { suite, keys, random }
+    return Folder.#over(
+      options,
+      newLog(options, (store) => Replica.found({ ...own, store }, { mode }, clock.wall())),
+    )
   }
 
   /** A folder as this device left it; or, if its home is older than what it has sent, with a new chain. */
   static open(options: FolderOptions, folderId: FolderId): Folder {
-    const { suite, keys, random, fs, root } = options
-    const mark = new RollbackMark(fs, root)
-    return Folder.#with(options, (store) => {
-      const replica = Replica.open({ suite, keys, random, store, folderId })
-      if (!mark.isRolledBack(replica)) return replica
-      options.log.warn({ folder: options.name }, 'the home is older than what this device has sent')
-      return Replica.open({ suite, keys, random, store, folderId, isRestored: true })
-    })
+    const log = knownLog(options, folderId)
+    const folder = Folder.#over(options, log)
+    for (const note of log.notes) folder.#repairs.note(note)
+    if (log.isRolledBack) folder.#repairs.forgetAhead(folder.items)
+    return folder
   }
 
-  /** A folder that this device was invited to: its log comes from the inviter. */
+  /** A folder that this device was invited to, for the first time or again: its log comes from the inviter. */
   static join(options: FolderOptions, folderId: FolderId, invited: Invited): Folder {
-    return Folder.#with(options, (store) => {
-      const { suite, keys, random, isRestored } = options
-      store.setFact(inviterFact, fromHex(invited.by))
-      store.setFact(invitedRoleFact, new TextEncoder().encode(invited.role))
-      store.commit()
+    const { suite, keys, random, isRestored } = options
+    const log = newLog(options, (store) => {
+      OwnMembership.note(store, invited)
       return Replica.open({ suite, keys, random, store, folderId, isRestored })
     })
+    return Folder.#over(options, log)
   }
 
-  static #with(options: FolderOptions, make: (store: LogStore) => Replica): Folder {
-    const { stores, directory } = options
-    const store = stores?.log() ?? new SqliteStore(join(directory, 'log.sqlite'))
+  static #over(options: FolderOptions, { store, replica }: FolderLog): Folder {
     try {
-      return new Folder(options, store, make(store))
+      return new Folder(options, store, replica)
     } catch (error) {
       store.close()
       throw error
@@ -145,50 +111,38 @@ export class Folder {
   }
 
   private constructor(options: FolderOptions, store: LogStore, replica: Replica) {
-    const { directory, root, log, pool, suite, clock, upload, download, stores } = options
+    const { log, suite, clock } = options
     this.#options = options
     this.#store = store
     this.replica = replica
+    this.own = new OwnMembership(store, replica)
+    this.#publisher = new Publisher(replica)
+    const words = { suite, nameOf: (device: DeviceId) => options.nameOf?.(device) }
+    const { own } = this
+    this.#problems = new LogProblems({ replica, own, publisher: this.#publisher, words, clock })
     this.#isPaused = options.isPaused
-    this.#mark = new RollbackMark(options.fs, root)
-    this.items = stores?.items() ?? new SqliteItems(join(directory, 'items.sqlite'))
-    const places = {
-      itemPath: (item: number): string | undefined => {
-        const path = this.items.path(item)
-        return path === undefined ? undefined : join(root, ...path)
-      },
-      keptPath: (version: EntryHash): string => join(root, privatePaths.kept, version),
-    }
-    const onProblem = (message: string): void => log.warn({ message }, 'chunk store')
-    this.chunks =
-      stores?.chunks(places) ??
-      new SqliteChunks({ directory, places, onProblem, now: () => clock.monotonic() })
-    this.fetcher = new ChunkFetcher({
-      clock,
-      rate: download,
-      hash: (bytes: Uint8Array) => suite.hash(bytes),
-      onStrike: (peer: DeviceId, detail: string) => this.peers.struck(peer, detail),
-      onPeerGone: (peer: DeviceId, reason: string) => this.peers.sourceGone(peer, reason),
-    })
-    this.peers = new FolderPeers({
-      folderId: replica.folderId,
+    this.#mark = new RollbackMark(options.fs, options.root)
+    this.#repairs = new StoreRepairs({ store, replica, clock, log, name: options.name })
+    const { items, chunks, cache } = openStores(options, this.#repairs)
+    this.items = items
+    this.chunks = chunks
+    this.#cache = cache
+    this.#arriving = new ArrivingChunks(chunks)
+    const network = folderNetwork(options, {
       replica,
-      suite,
-      clock,
-      log,
-      fetcher: this.fetcher,
-      server: new ChunkServer({
-        store: this.chunks,
-        pool,
-        rate: upload,
-        log,
-        onStrike: (peer: DeviceId, detail: string) => this.peers.struck(peer, detail),
-      }),
-      trusted: this.#inviter(),
+      store,
+      own: this.own,
+      served: cache?.before(chunks) ?? this.#arriving,
+      has: (id) => this.#has(id),
+      ownPresence: () => this.#ownPresence(),
+      isRecovering: () => this.#repairs.isRecovering,
       onGrown: (acceptance) => this.#grown(acceptance),
-      onSource: () => this.#content?.retry(),
+      onSource: () => this.#side?.retry(),
       guard: (act) => this.#guard(act),
     })
+    this.fetcher = network.fetcher
+    this.presence = network.presence
+    this.peers = network.peers
   }
 
   get id(): FolderId {
@@ -205,11 +159,17 @@ export class Folder {
 
   /** As the log has it; as it was granted, until the log is here. */
   get role(): Role | undefined {
-    const { role, log } = this.replica
-    if (role !== undefined || log.size > 0) return role
-    const invited = this.#store.fact(invitedRoleFact)
-    const text = invited === undefined ? '' : new TextDecoder().decode(invited)
-    return roles.find((known) => known === text)
+    return this.own.role
+  }
+
+  /** What this device does with old content. */
+  get keeps(): KeepPolicy | 'cache' {
+    return this.role === 'cache' ? 'cache' : this.#options.keep
+  }
+
+  /** This device was revoked, and is not let in again. */
+  get isOut(): boolean {
+    return this.own.exclusion !== undefined
   }
 
   get isPaused(): boolean {
@@ -221,17 +181,33 @@ export class Folder {
     return this.#fault !== undefined
   }
 
-  /** Undefined until the folder's keys are here. */
+  /** It is a store, and damaged: whoever opens it again looks at it first. */
+  get hasDamage(): boolean {
+    return this.#hasDamage
+  }
+
+  /** Undefined until the folder's keys are here, and on a cache. */
   get content(): ContentSide | undefined {
-    return this.#content
+    return this.#side instanceof ContentSide ? this.#side : undefined
+  }
+
+  /** Undefined unless this device is a cache, and runs. */
+  get cacheStatus(): CacheStatus | undefined {
+    return this.#side instanceof CacheSide ? this.#side.status : undefined
+  }
+
+  /** Undefined unless this device was set up as a cache. */
+  get quota(): number | undefined {
+    return this.#cache?.quota
   }
 
   get state(): FolderStateName {
     if (this.#isPaused) return 'paused'
-    if (this.#fault !== undefined) return 'blocked'
-    // A device without keys has nothing on its disk: it is at rest when it has the log.
-    const content = this.#content?.state ?? (this.role === 'cache' ? 'idle' : 'syncing')
-    if (content !== 'idle') return content
+    if (this.#fault !== undefined || this.isOut) return 'blocked'
+    if (this.#repairs.isRecovering) return this.peers.connected > 0 ? 'syncing' : 'blocked'
+    if (this.replica.role === 'cache' && this.#cache === undefined) return 'blocked'
+    const side = this.#side?.state ?? 'syncing'
+    if (side !== 'idle') return side
     // What has just come shows itself to the plan when it is durable.
     if (this.#commitTimer !== undefined) return 'syncing'
     return this.peers.isIdle ? 'idle' : 'syncing'
@@ -239,41 +215,58 @@ export class Folder {
 
   get problems(): readonly FolderProblem[] {
     const own = this.#fault === undefined ? [] : [this.#fault]
-    return [...own, ...this.#logProblems(), ...this.peers.problems, ...(this.#content?.problems ?? [])]
+    const wrongSide = cacheProblems(this.replica.role, this.#cache)
+    const side = this.#side?.problems ?? []
+    const log = [...this.#repairs.problems, ...this.#problems.all]
+    return [...own, ...wrongSide, ...log, ...this.peers.problems, ...side]
   }
 
   /** What is going on, for people. */
   get activity(): string {
     if (this.#fault !== undefined) return this.#fault.message
     if (this.#isPaused) return ''
-    if (this.role === 'cache') return 'keeps the log; content is not cached yet'
-    return this.#content?.activity ?? 'waiting for the log of the folder'
+    if (this.isOut) return 'this device was revoked'
+    if (this.#repairs.isRecovering) return 'the log was damaged: waits for what is missing'
+    return this.#side?.activity ?? 'waiting for the log of the folder'
   }
 
   /** Files and bytes of the log that are not on this disk. */
   need(): { readonly files: number; readonly bytes: number } {
-    return this.#content?.need() ?? { files: 0, bytes: 0 }
+    return this.#side?.need() ?? { files: 0, bytes: 0 }
+  }
+
+  counts(): FolderCounts {
+    const { receivedBytes, nearBytes } = this.fetcher.stats()
+    return {
+      entries: this.replica.log.size,
+      watched: this.content?.watched ?? 0,
+      received: receivedBytes,
+      near: nearBytes,
+      sent: this.peers.sentBytes,
+      strikes: this.peers.strikes,
+      upkeep: this.content?.upkeep,
+    }
   }
 
   /** Of a link with another device, for a while. */
   noteLinkProblem(problem: FolderProblem): void {
-    this.#linkProblem = { problem, until: this.#options.clock.monotonic() + linkProblemMs }
+    this.#problems.noteLink(problem)
   }
 
   start(): void {
     if (this.#timer !== undefined || this.#stopping !== undefined) return
     this.#timer = setInterval(() => this.#guard(() => this.#tick()), tickMs)
-    if (this.#isPaused) this.peers.stop()
+    if (this.#isPaused || this.isOut) this.peers.stop()
     this.#guard(() => this.#beginContent())
   }
 
   async pause(): Promise<void> {
     this.#isPaused = true
     this.peers.stop()
-    const content = this.#content
-    await content?.stop()
+    const side = this.#side
+    await side?.stop()
     // Meanwhile it may have been resumed, with another one.
-    if (this.#content === content) this.#content = undefined
+    if (this.#side === side) this.#side = undefined
   }
 
   /** Not of a folder with a fault: it has to be opened again first. */
@@ -282,9 +275,12 @@ export class Folder {
     // Of a folder that runs: its user says that this restored authority has met all others.
     if (!this.#isPaused) this.replica.confirmStatements()
     this.#isPaused = false
+    if (this.isOut) return
+    // Its user says that nobody else can be reached who knows more of a damaged log.
+    this.#guard(() => this.#repairs.end(this.items))
     this.peers.start()
     this.#guard(() => this.#beginContent())
-    this.#content?.unblock(acceptDeletions)
+    this.#side?.unblock(acceptDeletions)
   }
 
   /**
@@ -299,17 +295,18 @@ export class Folder {
   async #stop(): Promise<void> {
     clearInterval(this.#timer)
     this.peers.stop()
-    await this.#content?.stop()
-    this.#content = undefined
+    await Promise.all([this.#leaving, this.#side?.stop()])
+    this.#side = undefined
     clearTimeout(this.#commitTimer)
+    this.#guard(() => this.presence.close())
     this.fetcher.close()
     this.#guard(() => {
       this.replica.commit()
       this.#mark.note(this.replica)
     })
-    for (const store of [this.items, this.chunks, this.#store]) {
+    for (const store of [this.items, this.chunks, this.#cache, this.#store]) {
       try {
-        store.close()
+        store?.close()
       } catch (error) {
         this.#fail(error)
       }
@@ -318,16 +315,31 @@ export class Folder {
 
   /** Looks whether log, tree, disk and store agree. */
   async audit(repair: boolean): Promise<AuditReport> {
-    const content = this.#readable()
-    return auditOf(content, this.#store, repair)
+    const side = this.#side
+    if (side instanceof CacheSide) {
+      const { replica, chunks } = this
+      return auditCache({ store: this.#store, replica, chunks }, () => side.takeLost())
+    }
+    return auditOf(this.#readable(), this.#store, repair)
   }
 
   restoring(): Restoring {
     return restoringOf(this.#readable())
   }
 
+  /** Throws HarpError `CACHE_NO_KEYS` on a cache. */
+  requireKeys(): void {
+    requireKeys(this.role === 'cache' || this.#cache !== undefined, this.name)
+  }
+
   #readable(): ContentSide {
-    if (this.#content !== undefined) return this.#content
+    const { content } = this
+    if (content !== undefined) return content
+    this.requireKeys()
+    if (this.isOut) {
+      const { fix } = folderErrors.FOLDER_REVOKED
+      throw new HarpError('SYNC_FOLDER_NOT_READY', 'this device was revoked: all stays as it is', { fix })
+    }
     throw new HarpError('SYNC_FOLDER_NOT_READY', 'the folder is paused, or its keys are not here yet', {
       fix: 'see harp status: resume it, or wait until a device that has it is connected',
       retryable: true,
@@ -337,7 +349,7 @@ export class Folder {
   /** This device has written to the log. */
   announce(): void {
     this.peers.changed()
-    this.#content?.logChanged()
+    this.#side?.logChanged()
   }
 
   #tick(): void {
@@ -346,35 +358,25 @@ export class Folder {
     if (!this.#isPaused) this.peers.tick()
     const settled = this.replica.settle(now)
     if (settled.accepted.length > 0) this.#grown(settled)
-    this.#publish(now)
+    if (this.isOut) {
+      this.#leave()
+      return
+    }
+    if (this.#repairs.tick(this.peers, this.items)) this.announce()
+    if (this.#repairs.isRecovering) return
+    if (this.#publisher.tick(now)) this.peers.changed()
     if (clock.monotonic() - this.#lastQuietRound > 30_000) {
       this.#lastQuietRound = clock.monotonic()
       if (this.peers.isIdle && this.replica.shareKeys(now).length > 0) this.announce()
     }
     this.#beginContent()
-    this.#content?.tick()
+    this.#side?.tick()
     this.#mark.note(this.replica)
   }
 
-  /** The authority's statements make the order final; what came within two seconds shares one. */
-  #publish(now: number): void {
-    const { replica } = this
-    if (replica.mode !== 'server_authoritative' || now - this.#lastPublished < publishMs) return
-    if (replica.finalLength === replica.order.length) return
-    this.#lastPublished = now
-    try {
-      if (replica.publish(now) !== undefined) this.peers.changed()
-      this.#authorityProblem = undefined
-    } catch (error) {
-      if (!(error instanceof HarpError) || error.code.startsWith('SYNC_STORE')) throw error
-      if (error.code === 'SYNC_NOT_AUTHORITY') return
-      const isRestored = error.code === 'SYNC_AUTHORITY_RESTORED'
-      const fix = isRestored ? 'connect all other devices, then: harp folder resume' : (error.fix ?? '')
-      this.#authorityProblem = { code: error.code, path: '', message: error.message, fix }
-    }
-  }
-
   #grown(acceptance: Acceptance | undefined): void {
+    // Before anything looks at what the log shows now: what this device wrote too late is not in it any more.
+    if (this.isOut) this.#leave()
     for (const { source, detail } of acceptance?.refusedLater ?? []) this.peers.charge(source, detail)
     this.#commitTimer ??= setTimeout(() => {
       this.#commitTimer = undefined
@@ -382,14 +384,19 @@ export class Folder {
         this.replica.commit()
         this.peers.changed()
         this.#beginContent()
-        this.#content?.logChanged()
+        this.#side?.logChanged()
       })
     }, commitDelayMs)
   }
 
-  /** As soon as this device can read the folder. */
+  /** As soon as this device can read the folder; or knows itself as its cache. */
   #beginContent(): void {
-    if (this.#content !== undefined || this.#isPaused || this.#fault !== undefined) return
+    if (this.#side !== undefined || this.#isPaused || this.#fault !== undefined) return
+    if (this.own.isExpected || this.isOut || this.#repairs.isRecovering) return
+    if (this.replica.role === 'cache' || this.#cache !== undefined) {
+      this.#beginCache()
+      return
+    }
     const { firstEpochKey, role, log } = this.replica
     if (firstEpochKey === undefined || role === undefined || log.genesis === undefined) return
     if (log.genesis.chunker.maximum > largestSealable) {
@@ -398,18 +405,54 @@ export class Folder {
       )
       return
     }
-    this.#content = new ContentSide({
+    this.#side = new ContentSide({
       ...this.#options,
       replica: this.replica,
       items: this.items,
       chunks: this.chunks,
+      arriving: this.#arriving,
+      presence: () => this.presence,
       fetcher: this.fetcher,
       chunker: log.genesis.chunker,
       firstEpochKey,
       announce: () => this.peers.changed(),
+      isConnected: (device) => this.peers.linkOf(device) !== undefined,
       onFault: (error: unknown) => this.#fail(error),
     })
-    this.#content.start()
+    this.#side.start()
+  }
+
+  #beginCache(): void {
+    const { replica, chunks, fetcher, peers } = this
+    if (this.#cache === undefined || replica.role === undefined) return
+    const parts = { ...this.#options, replica, chunks, fetcher, peers, store: this.#store }
+    this.#side = this.#cache.begin({ ...parts, onFault: (error: unknown) => this.#fail(error) })
+    this.#side.start()
+  }
+
+  /** Revoked: the files stay as they are, nothing is fetched or sent. What was taken in is still made durable. */
+  #leave(): void {
+    this.peers.stop()
+    const side = this.#side
+    if (side === undefined) return
+    this.#side = undefined
+    this.#leaving = side.stop()
+    this.#options.log.warn({ folder: this.name }, 'this device was revoked')
+  }
+
+  /** On this device, or on its way to its place. */
+  #has(id: Uint8Array): boolean {
+    let isHere = false
+    this.#guard(() => {
+      isHere = this.#stopping === undefined && this.#arriving.has(id)
+    })
+    return isHere
+  }
+
+  #ownPresence(): { keep: KeepPolicy | 'cache'; isComplete: boolean; chunkBytes: number } {
+    const { packBytes, keptBytes } = this.chunks.stats()
+    const chunkBytes = packBytes + keptBytes + this.items.totals().bytes
+    return { keep: this.keeps, isComplete: this.state === 'idle' && this.need().bytes === 0, chunkBytes }
   }
 
   /** A store that failed has dropped what it remembers: nothing more may be done with it until it is opened again. */
@@ -423,32 +466,12 @@ export class Folder {
 
   #fail(error: unknown): void {
     if (this.#fault !== undefined) return
+    this.#hasDamage = isDamage(error)
     const code = error instanceof HarpError ? error.code : 'FOLDER_FAULT'
     const fix =
       (error instanceof HarpError ? error.fix : undefined) ?? 'start harp again; report it if it stays'
     this.#fault = { code, path: '', message: errorMessage(error), fix }
     this.#options.log.error({ code, error: errorMessage(error) }, 'folder stopped')
     this.peers.stop()
-  }
-
-  #inviter(): DeviceId | undefined {
-    const stored = this.#store.fact(inviterFact)
-    return stored === undefined ? undefined : toHex(stored)
-  }
-
-  #logProblems(): FolderProblem[] {
-    const problems: FolderProblem[] = this.#authorityProblem === undefined ? [] : [this.#authorityProblem]
-    const { problem, until } = this.#linkProblem ?? {}
-    if (problem !== undefined && this.#options.clock.monotonic() < (until ?? 0)) problems.push(problem)
-    const { held } = this.replica.log
-    if (held.entries > 0) {
-      problems.push({
-        code: 'FOLDER_CLOCK_AHEAD',
-        path: '',
-        message: `${held.entries} changes are held back: the clock of their device is more than 5 minutes ahead`,
-        fix: 'set the clocks of the devices right',
-      })
-    }
-    return problems
   }
 }

@@ -111,11 +111,13 @@ class LargeDownload {
       const { placing, pool, chunks, fs, fetcher } = this.#parts
       const parts = { pool, chunks, fs, fetcher, keys: placing.keys }
       this.#assembly = new Assembly(parts, { temporary: this.#temporary, rows, onArrived })
+      this.#parts.arriving?.add(this.#assembly)
       const result = await this.#assembly.run()
       if (this.#isCancelled || result === 'cancelled') return
       if (result === 'complete') await this.#finish()
       else this.#owner.fail(download, result.code, result.message)
     } finally {
+      if (this.#assembly !== undefined) this.#parts.arriving?.remove(this.#assembly)
       this.#end.resolve()
     }
   }

@@ -4,6 +4,7 @@ import { ExchangeSession } from '../exchange/exchange-session.ts'
 import type { DeviceId } from '../ids.ts'
 import type { FrameStream } from '../link/link.ts'
 import type { Acceptance } from '../log/acceptance.ts'
+import type { LogEntry } from '../log/log-entry.ts'
 import type { Replica } from '../replica/replica.ts'
 
 export interface LogSessionParts {
@@ -60,6 +61,10 @@ export class LogSession {
   /** Entries that the peer said it has. */
   get peerSize(): number | undefined {
     return this.#exchange.peerSize
+  }
+
+  peerHas(entry: LogEntry): boolean {
+    return this.#exchange.peerHas(entry)
   }
 
   /** It was this end that had enough. */

@@ -23,6 +23,7 @@ export class PeerFaults {
   readonly #suite: CryptoSuite
   readonly #clock: Clock
   readonly #faults: BoundedMap<DeviceId, Fault>
+  #count = 0
 
   constructor(suite: CryptoSuite, clock: Clock) {
     this.#suite = suite
@@ -33,9 +34,15 @@ export class PeerFaults {
 
   /** `name`: as it calls itself. */
   add(device: DeviceId, name: string | undefined, detail: string): void {
+    this.#count++
     const shown = name === undefined || name === '' ? 'a device' : name
     const barredUntil = this.#faults.get(device)?.barredUntil ?? 0
     this.#faults.set(device, { detail: printable(detail, detailCharacters), name: shown, barredUntil })
+  }
+
+  /** Since the start, of all devices. */
+  get count(): number {
+    return this.#count
   }
 
   /** It is not listened to for a while. */

@@ -4,6 +4,7 @@ import type { ChunkTaker } from '../transfer/chunk-fetcher.ts'
 import type { DeliverResult, PutOutcome } from '../work/job.ts'
 import { idOf, idText, sealedLength, type Download } from './download.ts'
 import type { DownloadParts } from './downloads.ts'
+import { HeldChunks } from './held-chunks.ts'
 import type { Placement } from './placing.ts'
 
 /** What the downloads hear of their kinds. */
@@ -45,6 +46,8 @@ export class SmallDownloads implements ChunkTaker {
   readonly #owner: DownloadOwner
   /** By chunk id; equal chunks are fetched once. */
   readonly #waiting = new Map<string, Waiters>()
+  /** Chunks of files that wait for others of theirs. */
+  readonly #held = new HeldChunks()
   readonly #queue: Download[] = []
   readonly #active = new Set<Download>()
   #activeBytes = 0
@@ -55,6 +58,7 @@ export class SmallDownloads implements ChunkTaker {
   constructor(parts: DownloadParts, owner: DownloadOwner) {
     this.#parts = parts
     this.#owner = owner
+    parts.arriving?.add(this.#held)
   }
 
   add(download: Download): void {
@@ -99,6 +103,7 @@ export class SmallDownloads implements ChunkTaker {
     let isWaited = false
     for (const { download, row } of waiting) {
       if (download.state !== 'fetching') continue
+      if (!isAlone) this.#held.add(key, download, row)
       download.sealed[row] = sealed
       if (isAlone && !isWaited) download.settles.set(row, verdict.resolve)
       isWaited ||= isAlone
@@ -133,6 +138,7 @@ export class SmallDownloads implements ChunkTaker {
   }
 
   forget(download: Download): void {
+    this.#held.remove(download)
     download.sealed = []
     if (!this.#active.delete(download)) return
     this.#activeBytes -= download.size
@@ -149,6 +155,7 @@ export class SmallDownloads implements ChunkTaker {
     this.#isStopped = true
     this.#parts.fetcher.cancel(this)
     this.#waiting.clear()
+    this.#parts.arriving?.remove(this.#held)
     await this.#run
   }
 

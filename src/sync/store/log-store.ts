@@ -11,8 +11,11 @@ export interface LogStore {
   append(type: RecordType, bytes: Uint8Array): number
   /** A record, or `length` bytes of it from `offset`. Throws HarpError `SYNC_STORE_RANGE` for what was never appended. */
   read(record: number, offset?: number, length?: number): Uint8Array
-  /** All records in order, for opening. Appending while iterating is allowed; whether new ones are seen is not defined. */
-  records(): IterableIterator<StoredRecord>
+  /**
+   * All records in order, for opening; or those from a number on. Appending while iterating is allowed; whether new ones
+   * are seen is not defined.
+   */
+  records(from?: number): IterableIterator<StoredRecord>
   /** A local fact, such as the device's incarnation. Durable with the next `commit`. At most 64 KiB each. */
   setFact(name: string, value: Uint8Array): void
   fact(name: string): Uint8Array | undefined

@@ -43,10 +43,11 @@ export class MemoryStore implements LogStore {
     return new Uint8Array(bytes.subarray(offset, end))
   }
 
-  *records(): IterableIterator<StoredRecord> {
+  *records(from = 0): IterableIterator<StoredRecord> {
     this.#assertOpen()
     for (const { number, type, bytes } of this.#records) {
       this.#assertOpen()
+      if (number < from) continue
       yield { number, type, bytes: new Uint8Array(bytes) }
     }
   }

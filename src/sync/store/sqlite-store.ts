@@ -84,8 +84,8 @@ export class SqliteStore implements LogStore {
     return this.#checked(record, row).bytes
   }
 
-  *records(): IterableIterator<StoredRecord> {
-    for (let number = 0; ; number++) {
+  *records(from = 0): IterableIterator<StoredRecord> {
+    for (let number = from; ; number++) {
       const row = this.#read(() => this.#file.sql(wholeRecord).get(number))
       if (row === undefined && number >= this.#next) return
       yield this.#checked(number, row ?? {})

@@ -9,6 +9,7 @@ import type { ChunkerParameters } from '../format/membership.ts'
 export interface JobTable {
   readonly list: { readonly job: ListJob; readonly result: ListResult }
   readonly hash: { readonly job: HashJob; readonly result: HashResult }
+  readonly check: { readonly job: CheckJob; readonly result: CheckResult }
   readonly serve: { readonly job: ServeJob; readonly result: ServeResult }
   readonly fill: { readonly job: FillJob; readonly result: FillResult }
   readonly place: { readonly job: PlaceJob; readonly result: PlaceResult }
@@ -75,6 +76,30 @@ export type HashedFile =
     }
   | { readonly state: 'symlink'; readonly stat: FileStat; readonly target: string }
   /** It was written to while it was read: look again later. */
+  | { readonly state: 'changing' }
+  | { readonly state: 'missing' }
+  | { readonly state: 'failed'; readonly fault: DiskFault }
+
+/** Whether parts of files still hold the chunks that were put there. */
+export interface CheckJob {
+  readonly keys: ContentKeys
+  readonly files: readonly {
+    /** Absolute. */
+    readonly path: string
+    readonly offset: number
+    /** `k` and plaintext length of the chunks from there on. */
+    readonly keys: Uint8Array
+    readonly lengths: Uint32Array
+  }[]
+  /** As in HashJob. */
+  readonly halted?: SharedArrayBuffer | undefined
+}
+export interface CheckResult {
+  readonly files: readonly CheckedFile[]
+}
+export type CheckedFile =
+  /** `stat`: the same before and after. `damaged`: which of the chunks are something else. */
+  | { readonly state: 'read'; readonly stat: FileStat; readonly damaged: readonly number[] }
   | { readonly state: 'changing' }
   | { readonly state: 'missing' }
   | { readonly state: 'failed'; readonly fault: DiskFault }

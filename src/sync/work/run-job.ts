@@ -4,6 +4,7 @@ import { runFill } from '../disk/fill-job.ts'
 import { runFinish } from '../disk/finish-job.ts'
 import { runPlace } from '../disk/place-job.ts'
 import { runSettle } from '../disk/settle-job.ts'
+import { runCheck } from './check-job.ts'
 import { runHash } from './hash-job.ts'
 import type { JobName, JobTable } from './job.ts'
 import { runList } from './list-job.ts'
@@ -16,6 +17,7 @@ type JobFunctions = {
 const functions: JobFunctions = {
   list: runList,
   hash: runHash,
+  check: runCheck,
   serve: runServe,
   fill: runFill,
   place: runPlace,

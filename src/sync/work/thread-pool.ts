@@ -18,7 +18,7 @@ export interface ThreadPoolOptions {
 }
 
 /** May take long, and nobody waits for them with an open connection. */
-const patient: ReadonlySet<JobName> = new Set<JobName>(['list', 'hash'])
+const patient: ReadonlySet<JobName> = new Set<JobName>(['list', 'hash', 'check'])
 const defaults = { queueLimit: 4_096, idleMs: 30_000, closeMs: 10_000 } as const
 
 interface Task {

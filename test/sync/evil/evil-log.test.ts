@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { nodeSuite } from '../../../src/sync/crypto/node-suite.ts'
+import { deviceText } from '../../../src/sync/format/device-text.ts'
 import { rootNode } from '../../../src/sync/ids.ts'
 import type { Operation } from '../../../src/sync/format/operation.ts'
 import { encodeCbor } from '../../../src/sync/format/cbor.ts'
@@ -285,4 +287,21 @@ test('a member that may only read writes nothing', async () => {
   reader.sendsBatch(batch)
   await marker()
   expect(anna.tree()).toEqual(['a.txt', 'marker'])
+  // It goes on: it is not heard any more, and people are told who it is.
+  const ben = await (await world.daemon(() => new RealDaemon('Ben'))).joins(anna)
+  await ben.untilReads('marker', 'marker')
+  for (let round = 0; round < 3; round++) reader.sendsBatch(batch)
+  const id = deviceText(nodeSuite, reader.keys.deviceId).slice(0, 7)
+  await anna.until('the culprit', () =>
+    anna
+      .status()
+      .errors.some(
+        ({ code, message }) => code === 'FOLDER_DEVICE_FAULT' && message.startsWith(`Mallory (${id})`),
+      ),
+  )
+  await anna.until('the end of its session', () => reader.streamEnds.some((end) => end.startsWith('log:')))
+  ben.write('b.txt', 'b')
+  await anna.untilReads('b.txt', 'b')
+  expect(ben.tree()).toEqual(['a.txt', 'b.txt', 'marker'])
+  expect(ben.status().errors).toEqual([])
 })

@@ -117,7 +117,7 @@ test('a large file that was cut off goes on where it was, within the limit of th
   expect(taken).toBeLessThan(size * 1.2)
 }, 90_000)
 
-test('three devices in a row: the one in the middle passes on what the first wrote', async () => {
+test('three devices in a row: the one in the middle passes on what the first wrote, and where it is', async () => {
   const anna = await (await daemons.start('Anna')).founds()
   const ben = await daemons.start('Ben')
   const carol = await daemons.start('Carol')
@@ -131,7 +131,10 @@ test('three devices in a row: the one in the middle passes on what the first wro
   await carol.untilReads('small', 'from anna')
   await carol.until('the large one', () => carol.read('large')?.length === 6_000_000)
   await anna.untilReads('back', 'from carol')
-  expect(anna.status().peers.filter(({ connected }) => connected)).toHaveLength(1)
+  // Nobody gave either of them the other's address.
+  const linked = (each: RealDaemon): number => each.status().peers.filter(({ connected }) => connected).length
+  for (const each of [anna, carol]) await each.until('two links', () => linked(each) === 2)
+  expect(anna.status().errors).toEqual([])
   for (const each of [anna, ben, carol]) await each.until('rest', () => each.status().state === 'idle')
 }, 60_000)
 

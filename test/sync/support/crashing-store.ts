@@ -66,8 +66,8 @@ export class CrashingStore implements LogStore {
     return this.#store.read(record, offset, length)
   }
 
-  records(): IterableIterator<StoredRecord> {
-    return this.#store.records()
+  records(from?: number): IterableIterator<StoredRecord> {
+    return this.#store.records(from)
   }
 
   setFact(name: string, value: Uint8Array): void {

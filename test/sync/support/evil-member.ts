@@ -86,7 +86,8 @@ export class EvilMember {
         if (topic.type === 'log') {
           if (!this.syncsLog) return 'no'
           this.#start(stream)
-        } else this.#serve(stream)
+        } else if (topic.type === 'presence') stream.setHandler(silentHandler)
+        else this.#serve(stream)
         return 'accept'
       },
       onPoke: () => undefined,

@@ -1,5 +1,12 @@
 import { silentLogger } from '../../../src/base/logger.ts'
-import type { DaemonApi, DeviceStatus, FolderInfo } from '../../../src/sync/device/daemon-api.ts'
+import type {
+  CheckInfo,
+  DaemonApi,
+  DeviceStatus,
+  FolderInfo,
+  MemberInfo,
+  PeerInfo,
+} from '../../../src/sync/device/daemon-api.ts'
 import { ControlServer } from '../../../src/sync/device/control-server.ts'
 
 export const folderId = 'ab'.repeat(32)
@@ -18,6 +25,11 @@ export const music: FolderInfo = {
 export const sampleStatus: DeviceStatus = {
   device: { id: deviceId, name: 'laptop' },
   listening: ['[::]:22783'],
+  discovery: {
+    enabled: true,
+    interfaces: [{ name: 'eth0', address: '192.0.2.4', beacons: null, mdns: null }],
+    errors: [],
+  },
   folders: [
     {
       ...music,
@@ -36,8 +48,41 @@ export const sampleStatus: DeviceStatus = {
         { id: deviceId, name: 'desktop', connected: true, address: '192.0.2.7:22783', path: 'direct' },
         { id: deviceId, name: 'nas', connected: false, address: null, path: null },
       ],
+      cache: null,
     },
   ],
+}
+
+export const sampleMember: MemberInfo = {
+  id: deviceId,
+  name: 'desktop',
+  role: 'write',
+  state: 'member',
+  self: false,
+  connected: true,
+  grantedBy: deviceId,
+  since: time,
+  revokedBy: null,
+  revokedAt: null,
+  fencedEntries: 0,
+  keep: 'all',
+  lastSeen: time,
+}
+
+export const samplePeer: PeerInfo = {
+  id: deviceId,
+  name: 'desktop',
+  connected: true,
+  address: '192.0.2.7:22783',
+  path: 'lan',
+  dialled: true,
+  roundTripMs: 0.4,
+  since: time,
+  bytesIn: 2_048,
+  bytesOut: 1_048_576,
+  addresses: [{ address: '192.0.2.7:22783', via: 'beacon', problem: null }],
+  folders: [{ id: folderId, name: 'Music', role: 'write' }],
+  hint: null,
 }
 
 /** Answers everything, and remembers what it was asked. */
@@ -51,6 +96,9 @@ export class FakeApi implements DaemonApi {
     authority: null,
   }
   proofText = ''
+  memberInfos: readonly MemberInfo[] = [sampleMember]
+  peerInfos: readonly PeerInfo[] = [samplePeer]
+  checks: readonly CheckInfo[] = [{ name: 'clock', result: 'ok', message: 'no difference', fix: null }]
   fail: Error | undefined
 
   #answer<Value>(method: string, request: unknown, value: Value): Value {
@@ -90,6 +138,23 @@ export class FakeApi implements DaemonApi {
 
   async join(request: object) {
     return this.#answer('join', request, { ...music, role: 'write' as const })
+  }
+
+  members(request: object) {
+    return this.#answer('members', request, this.memberInfos)
+  }
+
+  async revoke(request: object) {
+    const revoked = { folder: folderId, device: deviceId, name: 'desktop', told: 1, untold: 2, withdrawn: 0 }
+    return this.#answer('revoke', request, revoked)
+  }
+
+  peers() {
+    return this.#answer('peers', undefined, this.peerInfos)
+  }
+
+  async doctor() {
+    return this.#answer('doctor', undefined, this.checks)
   }
 
   async log(request: object) {

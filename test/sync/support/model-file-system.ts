@@ -283,6 +283,11 @@ export class ModelFileSystem implements FileSystem {
     this.#tick(inode)
   }
 
+  /** Damage on the disk. */
+  rot(path: string, position: number, bit = 0): void {
+    this.#paths.existing(path).inode.rot(position, bit)
+  }
+
   /** All files of the model are for all to read. */
   setAccess(): void {}
 

@@ -90,6 +90,13 @@ export class ModelInode {
     this.#durable = { bytes: this.content().slice(), mtimeMs: this.mtimeMs, exec: this.exec }
   }
 
+  /** A bit changes on the platter, and nobody is told: no time says so. */
+  rot(position: number, bit: number): void {
+    for (const bytes of [this.#bytes, this.#durable?.bytes]) {
+      if (bytes !== undefined && position < bytes.length) bytes[position] = (bytes[position] ?? 0) ^ (1 << bit)
+    }
+  }
+
   sync(): void {
     this.#durable = undefined
   }

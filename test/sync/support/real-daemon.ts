@@ -39,9 +39,15 @@ export class RealDaemon {
     return this.daemon.listening[0]!
   }
 
+  /** Where its only folder's log, items and packs are. */
+  get store(): string {
+    const folders = join(this.home.path, 'folders')
+    return join(folders, readdirSync(folders)[0]!)
+  }
+
   async start(): Promise<this> {
     const log = createLogger('debug', { write: (line) => void this.logLines.push(line) })
-    const settings = readSettings({}, this.#flags)
+    const settings = readSettings({ HARP_DISCOVERY: 'off' }, this.#flags)
     this.#daemon = await startDaemon({ home: this.home, settings, log, version: 'test' })
     return this
   }
