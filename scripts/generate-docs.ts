@@ -13,8 +13,10 @@ import { gatewayErrors } from '../src/gateway/errors.ts'
 import { frpErrors } from '../src/gateway/frp/errors.ts'
 import { kubernetesErrors } from '../src/gateway/kubernetes/errors.ts'
 import { yamuxErrors } from '../src/mux/yamux/errors.ts'
+import { cacheErrors } from '../src/sync/cache/cache-errors.ts'
 import { syncSettings, type SyncSetting } from '../src/sync/config/setting-table.ts'
 import { deviceErrors } from '../src/sync/device/device-errors.ts'
+import { discoveryErrors } from '../src/sync/discovery/discovery-errors.ts'
 import { syncErrors } from '../src/sync/errors.ts'
 import { folderErrors } from '../src/sync/folder/folder-errors.ts'
 import { linkErrors } from '../src/sync/link/link-errors.ts'
@@ -120,7 +122,9 @@ function errorsDocument(): string {
     errorTable(
       deviceErrors,
       linkErrors,
+      discoveryErrors,
       folderErrors,
+      cacheErrors,
       upErrors,
       planErrors,
       transferErrors,

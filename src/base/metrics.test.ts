@@ -26,3 +26,16 @@ test('counters, gauges and histograms render in the Prometheus format', async ()
   expect(body).toContain('# TYPE harp_x_total counter')
   expect(body).toContain('# TYPE harp_z_seconds histogram')
 })
+
+test('a family that is read when scraped has as many series as there are then', async () => {
+  const metrics = new Metrics({ processMetrics: false })
+  let folders = [{ value: 1, labels: { folder: 'a"\n' } }]
+  metrics.readings('harp_f', 'Folders.', 'gauge', () => folders)
+  metrics.readings('harp_n_total', 'All.', 'counter', () => [{ value: 3 }])
+  const lines = async () =>
+    (await metrics.render()).body.split('\n').filter((line) => line.startsWith('harp'))
+
+  expect(await lines()).toEqual(['harp_f{folder="a\\"\\n"} 1', 'harp_n_total 3'])
+  folders = []
+  expect(await lines()).toEqual(['harp_n_total 3'])
+})

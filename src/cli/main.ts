@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { errorMessage, HarpError } from '../base/errors.ts'
 import { printError } from './output.ts'
-import { reportError, usageStatus } from './report-error.ts'
+import { answering, reportError, usageStatus } from './report-error.ts'
 import { addSyncCommands } from './sync-commands.ts'
 
 /** The command line: one file per command, loaded when it is called. Sets `process.exitCode`, never exits. */
@@ -44,7 +44,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       runDemoSync({ keep: options.keep === true })
     })
 
-  program
+  const doctorCommand = program
     .command('doctor')
     .description('walk reverse proxy, gateway, Nextcloud and app, and name what is broken with the fix')
     .option('--url <url>', "Nextcloud's public URL, to look through the reverse proxy")
@@ -54,6 +54,15 @@ export async function main(argv: readonly string[]): Promise<void> {
       const { doctor } = await import('./commands/doctor.ts')
       const { url, app } = options
       await doctor({ url, app, json: options.json === true, version: packageVersion() })
+    })
+
+  doctorCommand
+    .command('sync')
+    .description('look for what keeps folders from syncing well, and name it with the fix')
+    .option('--json', 'one JSON value')
+    .action(async (options: { json?: boolean }) => {
+      const { doctorSync } = await import('./commands/doctor-sync.ts')
+      await answering(options, () => doctorSync(options))
     })
 
   const bans = program

@@ -8,16 +8,41 @@ import { alignColumns } from './output.ts'
 const mostErrors = 5
 
 export function statusLines(status: DeviceStatus): readonly string[] {
-  const { device, listening, folders } = status
+  const { device, listening, discovery, folders } = status
   const where = listening.length === 0 ? 'not listening' : `listening on ${listening.join(', ')}`
-  const lines = [`${printable(device.name)}, ${where}`]
+  const lines = [`${printable(device.name)}, ${where}`, ...discoveryLines(discovery)]
   if (folders.length === 0) return [...lines, '', 'No folders yet: harp folder add PATH']
   for (const folder of folders) {
     lines.push('', heading(folder))
     if (folder.state === 'syncing' && folder.activity !== '') lines.push(`  ${printable(folder.activity)}`)
-    lines.push(...peerLines(folder), ...problemLines(folder.errors))
+    lines.push(...cacheLines(folder), ...peerLines(folder), ...problemLines(folder.errors))
   }
   return lines
+}
+
+/** Nothing while devices can be found, and when nobody wants that. */
+function discoveryLines({ enabled, interfaces, errors }: DeviceStatus['discovery']): readonly string[] {
+  if (!enabled) return []
+  if (errors.length > 0) return problemLines(errors)
+  // One of the two ways is enough.
+  return interfaces
+    .filter(({ beacons, mdns }) => beacons !== null && mdns !== null)
+    .map(({ name, beacons, mdns }) => {
+      return `  ! ${printable(name)}: devices are not found there (${printable(beacons ?? '')}; mDNS: ${printable(mdns ?? '')})`
+    })
+}
+
+function cacheLines({ cache }: FolderStatus): readonly string[] {
+  if (cache === null) return []
+  const { quotaBytes, usedBytes, chunks, hitBytes, missBytes, evictedBytes } = cache
+  const asked = hitBytes + missBytes
+  const parts = [
+    `cache: ${formatSize(usedBytes)} of ${formatSize(quotaBytes)} in ${chunks.toLocaleString('en-US')} chunks`,
+  ]
+  const share = Math.floor((hitBytes / asked) * 100)
+  if (asked > 0) parts.push(`${share} % of ${formatSize(asked)} asked for was here`)
+  if (evictedBytes > 0) parts.push(`${formatSize(evictedBytes)} made room`)
+  return [`  ${parts.join('; ')}`]
 }
 
 function heading(folder: FolderStatus): string {
@@ -27,6 +52,11 @@ function heading(folder: FolderStatus): string {
 
 function amounts(folder: FolderStatus): readonly string[] {
   const { state, files, bytes, needFiles, needBytes, rate, etaSeconds } = folder
+  // A cache knows of no files.
+  if (folder.cache !== null) {
+    if (needBytes === 0) return []
+    return [...(rate > 0 ? [`${formatSize(rate)}/s`] : []), `about ${formatSize(needBytes)} to get`]
+  }
   const all = `${count(files)}, ${formatSize(bytes)}`
   if (needFiles === 0 && needBytes === 0) return [all]
   const parts = [`${percentOf(folder)} %`]

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -17,6 +18,7 @@ import {
   FakeApi,
   folderId,
   music,
+  samplePeer,
   sampleStatus,
   serveFake,
 } from '../../test/sync/support/fake-daemon.ts'
@@ -69,6 +71,7 @@ describe('without a daemon', () => {
     ['deleted', 'M'],
     ['proof', 'x'],
     ['audit'],
+    ['peers'],
     ['status', '--watch'],
   ])('harp %s %s is exit 3, in both forms', async (...args) => {
     const text = await harp(...args)
@@ -100,6 +103,8 @@ describe('wrong usage is exit 2, in both forms', () => {
     [['invite', 'M', '--expires', '31d']],
     [['up', '--hashers', 'many']],
     [['up', '--listen', 'here']],
+    [['up', '--admin', 'on']],
+    [['doctor', 'sync', 'more']],
     [['backup-key']],
     [['verify']],
   ])('harp %j', async (args) => {
@@ -117,6 +122,35 @@ describe('wrong usage is exit 2, in both forms', () => {
 
     expect(run.status).toBe(0)
     expect(run.out).toContain('resume')
+  })
+})
+
+describe('the doctor without a daemon', () => {
+  const named = (run: CliRun) =>
+    Object.fromEntries(
+      (jsonOf(run) as { name: string; result: string }[]).map(({ name, result }) => [name, result]),
+    )
+
+  test('looks at what there is, and counts a missing device as broken', async () => {
+    const run = await harp('doctor', 'sync', '--json')
+
+    expect([run.status, named(run)]).toMatchObject([1, { daemon: 'warning', keys: 'failed' }])
+  })
+
+  test('knows whether the keys are safe, and whether there is a backup', async () => {
+    await harp('init')
+    const file = join(root, 'passphrase')
+    writeFileSync(file, 'correct horse')
+    expect(named(await harp('doctor', 'sync', '--json'))).toMatchObject({
+      'key files': 'ok',
+      'key backup': 'warning',
+      'disk space': expect.any(String),
+    })
+    await harp('backup-key', '-o', join(root, 'k'), '--passphrase-file', file)
+    chmodSync(join(root, 'home', 'device.json'), 0o644)
+
+    const run = await harp('doctor', 'sync', '--json')
+    expect([run.status, named(run)]).toMatchObject([1, { 'key files': 'failed', 'key backup': 'ok' }])
   })
 })
 
@@ -217,6 +251,7 @@ describe('with a daemon', () => {
   test.each([
     [['status'], sampleStatus, ['status', undefined]],
     [['folder', 'list'], [music], ['folders', undefined]],
+    [['peers'], [samplePeer], ['peers', undefined]],
     [['folder', 'pause', 'Music'], { ...music, state: 'paused' }, ['pause', { folder: 'Music' }]],
     [
       ['folder', 'resume', 'Music', '--accept-deletions'],
@@ -315,6 +350,22 @@ describe('with a daemon', () => {
     expect([run.status, run.err]).toEqual([1, ''])
     expect(run.out).toContain('a: a chunk is missing')
     expect(api.asked.at(-1)).toEqual(['audit', { folder: 'Music', repair: true }])
+  })
+
+  test('the doctor says what is wrong and what to do, and only what failed is exit 1', async () => {
+    const ok = { name: 'clock', result: 'ok' as const, message: 'differs by 0 s', fix: null }
+    const warning = { name: 'key backup', result: 'warning' as const, message: 'none', fix: 'make one' }
+    api.checks = [ok, warning]
+    const well = await harp('doctor', 'sync')
+    expect([well.status, well.err]).toEqual([0, ''])
+    expect(well.out).toBe(
+      'Sync\n  ✓ clock: differs by 0 s\n  ! key backup: none\n      → make one\n\nAll is well: 1 ok, 1 to look at.\n',
+    )
+
+    api.checks = [ok, { name: 'reachable', result: 'failed', message: 'not here', fix: 'open the port' }]
+    const ill = await harp('doctor', 'sync', '--json')
+    expect([ill.status, jsonOf(ill)]).toEqual([1, api.checks])
+    expect((await harp('doctor', 'sync')).out).toContain('1 broken, 1 ok.')
   })
 
   test('a proof goes to standard output as it is, or into a file', async () => {

@@ -51,6 +51,9 @@ function addDevice(program: Command, version: string): void {
     .option('--max-download <rate>', 'bytes per second, such as 10M')
     .option('--keep <policy>', 'old content: all, staggered or current')
     .option('--rescan <time>', 'how often to look at the disk unasked, such as 1h')
+    .option('--scrub <rate>', 'how fast at most content is read again to find damage, such as 2M; off: never')
+    .option('--admin <address>', 'where /metrics and /healthz answer, such as :9100; off unless given')
+    .option('--no-discovery', 'look for nobody on the local networks, and tell nobody')
     .option('--log-level <level>', 'debug, info, warning or error')
     .option('--json-log', 'log lines as JSON')
     .option('--json', 'the first line as JSON, and no live view')
@@ -63,6 +66,15 @@ function addDevice(program: Command, version: string): void {
         const { json: isJson = false, jsonLog = false } = options
         await runUp({ flags: settingFlags(options), json: isJson, jsonLog, version }, startDaemon)
       })
+    })
+
+  program
+    .command('peers')
+    .description('all devices that share a folder with this one: how each is reached, and why not better')
+    .option(...json)
+    .action(async (options: Json) => {
+      const { showPeers } = await import('./commands/sync-peers.ts')
+      await answering(options, () => showPeers(options))
     })
 
   program
@@ -84,6 +96,10 @@ interface UpFlags extends Json {
   readonly maxDownload?: string
   readonly keep?: string
   readonly rescan?: string
+  readonly scrub?: string
+  /** False with `--no-discovery`. */
+  readonly discovery?: boolean
+  readonly admin?: string
   readonly logLevel?: string
   readonly jsonLog?: boolean
 }
@@ -97,6 +113,9 @@ function settingFlags(flags: UpFlags): Readonly<Record<string, string | undefine
     HARP_MAX_DOWNLOAD: flags.maxDownload,
     HARP_KEEP: flags.keep,
     HARP_RESCAN: flags.rescan,
+    HARP_SCRUB: flags.scrub,
+    HARP_DISCOVERY: flags.discovery === false ? 'off' : undefined,
+    HARP_ADMIN_ADDRESS: flags.admin,
     HARP_LOG_LEVEL: flags.logLevel,
   }
 }
@@ -170,10 +189,33 @@ function addSharing(program: Command): void {
     .description('take part in a folder by a code of `harp invite`')
     .argument('<code>')
     .argument('[path]', 'where the folder shall be')
+    .option('--quota <size>', 'for the role cache: how much of the disk, such as 200G')
     .option(...json)
-    .action(async (code: string, path: string | undefined, options: Json) => {
+    .action(async (code: string, path: string | undefined, options: Json & { quota?: string }) => {
       const { joinFolder } = await import('./commands/sync-invite.ts')
       await answering(options, () => joinFolder({ code, path, ...options }))
+    })
+
+  program
+    .command('members')
+    .description('who is in a folder, with which role, and who was taken out of it')
+    .argument('<folder>')
+    .option(...json)
+    .action(async (folder: string, options: Json) => {
+      const { showMembers } = await import('./commands/sync-members.ts')
+      await answering(options, () => showMembers({ folder, ...options }))
+    })
+
+  program
+    .command('revoke')
+    .description('take a device out of a folder: it reads nothing that is written from now on')
+    .argument('<folder>')
+    .argument('<device>')
+    .option('--yes', 'do not ask')
+    .option(...json)
+    .action(async (folder: string, device: string, options: Json & { yes?: boolean }) => {
+      const { revokeDevice } = await import('./commands/sync-members.ts')
+      await answering(options, () => revokeDevice({ folder, device, ...options }))
     })
 }
 

@@ -1,5 +1,8 @@
 /** The entrance of the sync zone: what the command line needs, and nothing else. */
+import type { SyncSettings } from './config/settings.ts'
+import type { CheckInfo } from './device/daemon-api.ts'
 import type { StartDaemon } from './device/daemon-start.ts'
+import type { DeviceHome } from './device/home.ts'
 
 export { createDeviceKeys, deviceIdOf, type DeviceKeys } from './crypto/identity.ts'
 export { nodeSuite } from './crypto/node-suite.ts'
@@ -21,19 +24,22 @@ export { makeDirectory, move, putFile, trash, type Planned } from './tree/intent
 export type { Shown, ShownFile } from './tree/shown.ts'
 export type { TreeView } from './tree/tree-view.ts'
 
-export { parseTime } from './config/amounts.ts'
+export { parseSize, parseTime } from './config/amounts.ts'
 export { readSyncEnvironment, type SyncEnvironment } from './config/env.ts'
 export { parseName, readSettings, type SettingFlags, type SyncSettings } from './config/settings.ts'
 export { ControlClient } from './device/control-client.ts'
 export { ControlServer } from './device/control-server.ts'
 export type {
   AuditInfo,
+  CheckInfo,
   DaemonApi,
   DeletedInfo,
   DeviceStatus,
   FolderInfo,
   FolderStatus,
   InviteInfo,
+  MemberInfo,
+  PeerInfo,
   ProofInfo,
   RestoreInfo,
   StatusError,
@@ -48,6 +54,15 @@ export { findDevice, findFolder, type KnownDevice } from './device/name-lookup.t
 export { deviceKeysOf } from './crypto/identity.ts'
 export { decodeStatement } from './format/statement-codec.ts'
 export { fromHex } from './ids.ts'
+
+/** `harp doctor sync` without a daemon; loaded when it is called. */
+export const examineOffline = async (
+  home: DeviceHome,
+  settings: SyncSettings,
+): Promise<readonly CheckInfo[]> => {
+  const doctor = await import('./doctor/doctor.ts')
+  return doctor.examineOffline(home, settings, Date.now())
+}
 
 /** Loaded when it is called: commands that only ask a daemon need nothing of it. */
 export const startDaemon: StartDaemon = async (options) => {

@@ -188,7 +188,12 @@ async function startDaemon(
   return OwnProcess.start({
     name: `${options.name} ${name}`,
     ...network.enter(process.execPath, [...flags, script(options), 'up', '--listen', `127.0.0.1:${port}`]),
-    environment: { HARP_HOME: home, HARP_KEEP: options.keep, HARP_LOG_LEVEL: 'warning' },
+    environment: {
+      HARP_HOME: home,
+      HARP_KEEP: options.keep,
+      HARP_LOG_LEVEL: 'warning',
+      HARP_DISCOVERY: 'off',
+    },
     isReady: async () => accepts(join(home, 'daemon.sock')),
   })
 }

@@ -96,6 +96,7 @@ export async function backupKey(options: BackupOptions): Promise<void> {
   } catch (error) {
     throw cliError('SYNC_FILE', `${options.output} cannot be written: ${errorCode(error)}`, error)
   }
+  noteBackup(home, keys)
   const complete = folders !== undefined
   if (options.json === true) {
     printLine(JSON.stringify({ file: options.output, folders: keys.folders.length, complete }))
@@ -109,6 +110,15 @@ export async function backupKey(options: BackupOptions): Promise<void> {
   printLine(
     'Whoever has this file and its passphrase is this device. Without the passphrase it is worth nothing.',
   )
+}
+
+/** For `harp doctor sync`. The backup is made, whether or not the home takes a note of it. */
+function noteBackup(home: DeviceHome, { folders }: BackedUpKeys): void {
+  try {
+    home.noteBackup({ time: new Date().toISOString(), folders: folders.map(({ folder }) => folder) })
+  } catch (error) {
+    if (!(error instanceof HarpError)) throw error
+  }
 }
 
 /** Undefined without a daemon. */

@@ -1,5 +1,5 @@
 import { printable } from '../../base/printable.ts'
-import { parseTime } from '../../sync/index.ts'
+import { parseSize, parseTime } from '../../sync/index.ts'
 import { printLine } from '../output.ts'
 import { directoryPath, folderArgument } from '../place-on-disk.ts'
 import type { OutputOptions } from '../report-error.ts'
@@ -34,12 +34,13 @@ export async function inviteDevice({ folder, role, expires, json }: InviteOption
 export interface JoinOptions extends OutputOptions {
   readonly code: string
   readonly path?: string | undefined
+  readonly quota?: string | undefined
 }
 
-/** `harp join CODE [PATH]`: returns when the grant is in hand; syncing goes on. */
-export async function joinFolder({ code, path, json }: JoinOptions): Promise<void> {
+/** `harp join CODE [PATH] [--quota SIZE]`: returns when the grant is in hand; syncing goes on. */
+export async function joinFolder({ code, path, quota, json }: JoinOptions): Promise<void> {
   const place = path === undefined ? undefined : directoryPath(path)
-  const folder = await connectToDaemon().call('join', { code, path: place })
+  const folder = await connectToDaemon().call('join', { code, path: place, quota: parseQuota(quota) })
   const text = `Joined ${printable(folder.name)} as ${folder.role ?? 'a member'}: ${printable(folder.path)}`
   printFolder(folder, json, text)
 }
@@ -49,6 +50,13 @@ function parseRole(text: string | undefined): (typeof inviteRoles)[number] | und
   const role = inviteRoles.find((each) => each === text)
   if (role === undefined) throw usageError('there is no such role', `write one of ${inviteRoles.join(', ')}`)
   return role
+}
+
+function parseQuota(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const size = parseSize(text)
+  if (size === undefined) throw usageError('the value of --quota is not right', 'write a size such as 200G')
+  return size
 }
 
 function parseExpiry(text: string | undefined): number | undefined {

@@ -79,10 +79,10 @@ interface Ready {
 
 function sayReady(device: { readonly id: string; readonly name: string }, ready: Ready): void {
   const { daemon, home, json } = ready
-  const { listening } = daemon
+  const { listening, admin } = daemon
   printLine(
     json
-      ? JSON.stringify({ device, listening, home: home.path })
+      ? JSON.stringify({ device, listening, home: home.path, admin })
       : `harp is up: device ${device.id}, listening on ${listening.join(', ')}`,
   )
 }

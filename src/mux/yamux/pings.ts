@@ -9,9 +9,10 @@ interface PendingPing {
 
 const maxPending = 64
 
-/** The pings whose answers are awaited, and the latest round trip. */
+/** The pings whose answers are awaited, the latest round trip, and the shortest of all: that of a wire at rest. */
 export class Pings {
   roundTripMs: number | null = null
+  leastRoundTripMs: number | null = null
   #pending: PendingPing[] = []
   #nextId = 0
 
@@ -35,6 +36,7 @@ export class Pings {
     const [ping] = index === -1 ? [] : this.#pending.splice(index, 1)
     if (ping === undefined) return
     this.roundTripMs = now - ping.sentAt
+    this.leastRoundTripMs = Math.min(this.leastRoundTripMs ?? Number.POSITIVE_INFINITY, this.roundTripMs)
     ping.onResult(this.roundTripMs)
   }
 

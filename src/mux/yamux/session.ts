@@ -119,6 +119,11 @@ export class YamuxSession implements WireHandler, Deadline {
     return this.#pings.roundTripMs
   }
 
+  /** The shortest so far: what is under way makes the others longer. */
+  get leastRoundTripMs(): number | null {
+    return this.#pings.leastRoundTripMs
+  }
+
   get isClosed(): boolean {
     return this.#isClosed
   }

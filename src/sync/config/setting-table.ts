@@ -73,6 +73,28 @@ export const syncSettings = {
     description:
       'How often a folder is compared with its disk though nothing was heard of a change: a number and `s`, `m`, `h` or `d`; from 10 seconds to 24 days.',
   },
+  HARP_SCRUB: {
+    kind: 'rate',
+    default: '2M',
+    flag: '--scrub',
+    description:
+      'How fast everything that is held here is read again to find damage, at most, while a folder has nothing else to do: bytes per second, `K`, `M`, `G` as suffix. Mostly it is far slower: all of it is read once in 30 days. `0` or `off`: never.',
+  },
+  HARP_DISCOVERY: {
+    kind: 'enum',
+    default: 'on',
+    choices: ['on', 'off', 'beacons', 'mdns', 'loopback'],
+    flag: '--no-discovery',
+    description:
+      'How other devices of the local networks are found without an address: by own datagrams and by mDNS (`on`), by one of the two (`beacons`, `mdns`), or not at all (`off`, as the flag says: nothing is sent, no port is opened). `loopback`: on this machine alone, for tests.',
+  },
+  HARP_ADMIN_ADDRESS: {
+    kind: 'address',
+    default: 'off',
+    flag: '--admin',
+    description:
+      'Where `/metrics` (Prometheus) and `/healthz` of `harp up` answer: `host:port`, or `:port` for this machine alone (`127.0.0.1`). Read-only and without secrets, but open to everyone who reaches the address. `off`: nowhere.',
+  },
   HARP_LOG_LEVEL: {
     kind: 'enum',
     default: 'info',

@@ -13,6 +13,9 @@ test('with nothing given the documented defaults are in effect', () => {
     maxDownload: undefined,
     keep: 'all',
     rescanMs: 3_600_000,
+    scrubRate: 2_097_152,
+    discovery: { beacons: true, mdns: true, loopback: false },
+    admin: undefined,
     logLevel: undefined,
   })
 })
@@ -28,6 +31,7 @@ test('the environment is followed, and a flag goes before it', () => {
     HARP_LISTEN: ':0',
     HARP_MAX_DOWNLOAD: '1.5K',
     HARP_RESCAN: '10s',
+    HARP_SCRUB: 'off',
     HARP_LOG_LEVEL: 'warning',
   }
 
@@ -39,6 +43,7 @@ test('the environment is followed, and a flag goes before it', () => {
     maxUpload: 1_048_576,
     maxDownload: 1_536,
     rescanMs: 10_000,
+    scrubRate: 0,
     logLevel: 'warn',
   })
 })
@@ -59,12 +64,24 @@ test.each([
   [{ HARP_MAX_UPLOAD: '10 MB' }, 'HARP_MAX_UPLOAD'],
   [{ HARP_KEEP: 'some' }, 'HARP_KEEP'],
   [{ HARP_RESCAN: '9s' }, 'HARP_RESCAN'],
+  [{ HARP_SCRUB: 'never' }, 'HARP_SCRUB'],
   [{ HARP_RESCAN: '3600' }, 'HARP_RESCAN'],
   [{ HARP_LOG_LEVEL: 'loud' }, 'HARP_LOG_LEVEL'],
+  [{ HARP_DISCOVERY: 'maybe' }, 'HARP_DISCOVERY'],
+  [{ HARP_ADMIN_ADDRESS: 'on' }, 'HARP_ADMIN_ADDRESS'],
 ])('%j is wrong usage that names %s', (environment, name) => {
   const refused = expect.objectContaining({ code: 'SYNC_USAGE', message: expect.stringContaining(name) })
 
   expect(() => readSettings(environment)).toThrow(refused)
+})
+
+test.each([
+  ['off', undefined],
+  [':9100', { host: '127.0.0.1', port: 9_100 }],
+  ['0.0.0.0:9100', { host: '0.0.0.0', port: 9_100 }],
+  ['[::1]:9100', { host: '::1', port: 9_100 }],
+])('metrics at %s', (given, admin) => {
+  expect(readSettings({ HARP_ADMIN_ADDRESS: given }).admin).toEqual(admin)
 })
 
 test('a bad flag is named as the flag', () => {

@@ -19,8 +19,21 @@ export interface SyncSettings {
   readonly maxDownload: number | undefined
   readonly keep: KeepPolicy
   readonly rescanMs: number
+  /** Bytes per second that are read to find damage; 0: none. */
+  readonly scrubRate: number
+  readonly discovery: DiscoveryWays
+  /** Where metrics are told; undefined: nowhere. */
+  readonly admin: HostPort | undefined
   /** Undefined: the one who shows the log decides. */
   readonly logLevel: LogLevel | undefined
+}
+
+/** How devices of the local networks are found. */
+export interface DiscoveryWays {
+  readonly beacons: boolean
+  readonly mdns: boolean
+  /** On this machine alone. */
+  readonly loopback: boolean
 }
 
 /** As written behind the flags of `harp up`. */
@@ -43,7 +56,11 @@ export function readSettings(environment: SyncEnvironment, flags: SettingFlags =
       (text) => keepPolicies.find((each) => each === text),
       'write all, staggered or current',
     ),
+    discovery: source.read('HARP_DISCOVERY', parseDiscovery, 'write on, off, beacons, mdns or loopback'),
     rescanMs: source.read('HARP_RESCAN', parseRescan, 'write a time from 10s to 24d, such as 1h'),
+    scrubRate: source.read('HARP_SCRUB', parseScrub, 'write bytes per second, such as 2M; 0 or off: never'),
+    admin: source.read('HARP_ADMIN_ADDRESS', parseAdmin, 'write host:port, [ipv6]:port, :port or off')
+      .address,
     logLevel:
       source.given('HARP_LOG_LEVEL') === undefined
         ? undefined
@@ -90,10 +107,38 @@ function parseListen(text: string): HostPort | undefined {
   return address === undefined || address.host.length > 255 ? undefined : address
 }
 
+function parseAdmin(text: string): { readonly address: HostPort | undefined } | undefined {
+  if (text.toLowerCase() === 'off') return { address: undefined }
+  // Whoever reaches it may ask: other machines only if somebody names an address of theirs.
+  const address = parseHostPort(text.startsWith(':') ? `127.0.0.1${text}` : text)
+  return address === undefined || address.host.length > 255 ? undefined : { address }
+}
+
+function parseDiscovery(text: string): DiscoveryWays | undefined {
+  switch (text.toLowerCase()) {
+    case 'on':
+      return { beacons: true, mdns: true, loopback: false }
+    case 'off':
+      return { beacons: false, mdns: false, loopback: false }
+    case 'beacons':
+      return { beacons: true, mdns: false, loopback: false }
+    case 'mdns':
+      return { beacons: false, mdns: true, loopback: false }
+    case 'loopback':
+      return { beacons: true, mdns: true, loopback: true }
+    default:
+      return undefined
+  }
+}
+
 function parseHashers(text: string): number | undefined {
   const { min, max } = syncSettings.HARP_HASHERS
   const count = Number(text)
   return /^\d{1,3}$/.test(text) && count >= min && count <= max ? count : undefined
+}
+
+function parseScrub(text: string): number | undefined {
+  return text.toLowerCase() === 'off' ? 0 : parseRate(text)
 }
 
 function parseRescan(text: string): number | undefined {

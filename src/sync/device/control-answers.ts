@@ -26,9 +26,33 @@ const peer = z.object({
   path: z.literal('direct').nullable(),
 })
 
+const discovery = z.object({
+  enabled: z.boolean(),
+  interfaces: z.array(
+    z.object({
+      name: z.string(),
+      address: z.string(),
+      beacons: z.string().nullable(),
+      mdns: z.string().nullable(),
+    }),
+  ),
+  errors: z.array(problem),
+})
+
+const cache = z.object({
+  quotaBytes: z.number(),
+  usedBytes: z.number(),
+  chunks: z.number(),
+  hitBytes: z.number(),
+  missBytes: z.number(),
+  evictedBytes: z.number(),
+})
+
 const status = z.object({
   device,
   listening: z.array(z.string()),
+  // A daemon of an earlier version tells neither of the two.
+  discovery: discovery.default({ enabled: false, interfaces: [], errors: [] }),
   folders: z.array(
     z.object({
       ...folder,
@@ -41,8 +65,63 @@ const status = z.object({
       activity: z.string(),
       errors: z.array(problem),
       peers: z.array(peer),
+      cache: cache.nullable().default(null),
     }),
   ),
+})
+
+const member = z.object({
+  id: z.string(),
+  name: z.string(),
+  role,
+  state: z.enum(['member', 'revoked', 'forked']),
+  self: z.boolean(),
+  connected: z.boolean(),
+  grantedBy: z.string().nullable(),
+  since: z.string(),
+  revokedBy: z.string().nullable(),
+  revokedAt: z.string().nullable(),
+  fencedEntries: z.number(),
+  keep: z.enum(['all', 'staggered', 'current', 'cache']).nullable(),
+  lastSeen: z.string().nullable(),
+})
+
+const revoked = z.object({
+  folder: z.string(),
+  device: z.string(),
+  name: z.string(),
+  told: z.number(),
+  untold: z.number(),
+  withdrawn: z.number(),
+})
+
+const anyPeer = z.object({
+  id: z.string(),
+  name: z.string(),
+  connected: z.boolean(),
+  address: z.string().nullable(),
+  path: z.enum(['lan', 'direct']).nullable(),
+  dialled: z.boolean().nullable(),
+  roundTripMs: z.number().nullable(),
+  since: z.string().nullable(),
+  bytesIn: z.number(),
+  bytesOut: z.number(),
+  addresses: z.array(
+    z.object({
+      address: z.string(),
+      via: z.enum(['beacon', 'mdns', 'reached', 'said', 'member', 'invitation']),
+      problem: z.string().nullable(),
+    }),
+  ),
+  folders: z.array(z.object({ id: z.string(), name: z.string(), role })),
+  hint: z.string().nullable(),
+})
+
+const check = z.object({
+  name: z.string(),
+  result: z.enum(['ok', 'warning', 'failed']),
+  message: z.string(),
+  fix: z.string().nullable(),
 })
 
 const version = z.object({
@@ -94,6 +173,10 @@ export const controlAnswers: ControlAnswers = {
   remove: folderInfo,
   invite: z.object({ code: z.string(), folder: z.string(), role, expires: z.string() }),
   join: folderInfo,
+  members: z.array(member),
+  revoke: revoked,
+  peers: z.array(anyPeer),
+  doctor: z.array(check),
   log: z.array(version),
   restore: z.object({ path: z.string(), version: z.string(), size: z.number() }),
   deleted: z.array(deleted),

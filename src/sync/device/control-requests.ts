@@ -23,6 +23,8 @@ const expiresMs = z
   .int()
   .min(minuteMs)
   .max(30 * 24 * 60 * minuteMs)
+/** A cache smaller than this holds nothing of use. */
+const quota = z.number().int().min(1_048_576).max(Number.MAX_SAFE_INTEGER)
 const version = z
   .string()
   .regex(/^[0-9a-fA-F]{6,64}$/, '6 to 64 hex digits')
@@ -44,7 +46,15 @@ export const controlRequests: { readonly [Method in ControlMethod]: z.ZodType<Re
   resume: z.strictObject({ folder: lookup, acceptDeletions: z.boolean().optional() }),
   remove: ofFolder,
   invite: z.strictObject({ folder: lookup, role: role.optional(), expiresMs: expiresMs.optional() }),
-  join: z.strictObject({ code: z.string().min(1).max(16_384), path: path.optional() }),
+  join: z.strictObject({
+    code: z.string().min(1).max(16_384),
+    path: path.optional(),
+    quota: quota.optional(),
+  }),
+  members: ofFolder,
+  revoke: z.strictObject({ folder: lookup, device: lookup }),
+  peers: nothing,
+  doctor: nothing,
   log: z.strictObject({ path }),
   restore: z.strictObject({ path, version, to: path.optional() }),
   deleted: ofFolder,

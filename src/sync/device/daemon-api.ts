@@ -22,7 +22,15 @@ export interface DaemonApi {
     role?: Role | undefined
     expiresMs?: number | undefined
   }): Promise<InviteInfo>
-  join(request: { code: string; path?: string | undefined }): Promise<FolderInfo>
+  /** `quota`: bytes, for the role `cache` only; `path` may then be left out. */
+  join(request: { code: string; path?: string | undefined; quota?: number | undefined }): Promise<FolderInfo>
+  members(request: { folder: string }): readonly MemberInfo[]
+  /** Takes a device's role, and gives the folder a new key that it does not get. */
+  revoke(request: { folder: string; device: string }): Promise<RevokeInfo>
+  /** All devices that share a folder with this one. */
+  peers(): readonly PeerInfo[]
+  /** What `harp doctor sync` looks at. */
+  doctor(): Promise<readonly CheckInfo[]>
   log(request: { path: string }): Promise<readonly VersionInfo[]>
   restore(request: { path: string; version: string; to?: string | undefined }): Promise<RestoreInfo>
   deleted(request: { folder: string }): Promise<readonly DeletedInfo[]>
@@ -41,7 +49,22 @@ export interface DeviceStatus {
   readonly device: { readonly id: string; readonly name: string }
   /** Where this device listens, `host:port`. */
   readonly listening: readonly string[]
+  readonly discovery: DiscoveryStatus
   readonly folders: readonly FolderStatus[]
+}
+
+/** How other devices on the local networks are found. */
+export interface DiscoveryStatus {
+  readonly enabled: boolean
+  readonly interfaces: readonly {
+    readonly name: string
+    readonly address: string
+    /** Null: nothing is known to be wrong. */
+    readonly beacons: string | null
+    readonly mdns: string | null
+  }[]
+  /** Multicast is refused or absent, and the like. */
+  readonly errors: readonly StatusError[]
 }
 
 export interface FolderInfo {
@@ -64,6 +87,85 @@ export interface FolderStatus extends FolderInfo {
   readonly activity: string
   readonly errors: readonly StatusError[]
   readonly peers: readonly PeerStatus[]
+  /** Of the role `cache` only. */
+  readonly cache: CacheStatus | null
+}
+
+export interface CacheStatus {
+  readonly quotaBytes: number
+  readonly usedBytes: number
+  readonly chunks: number
+  /** Asked for by others since the start: how much of it was here. */
+  readonly hitBytes: number
+  readonly missBytes: number
+  readonly evictedBytes: number
+}
+
+export interface MemberInfo {
+  readonly id: string
+  readonly name: string
+  /** Of a revoked device: the one that it had. */
+  readonly role: Role
+  readonly state: 'member' | 'revoked' | 'forked'
+  /** Itself. */
+  readonly self: boolean
+  readonly connected: boolean
+  /** Who granted it its role, and when, by the entry; null for the one who began the folder. */
+  readonly grantedBy: string | null
+  readonly since: string
+  readonly revokedBy: string | null
+  readonly revokedAt: string | null
+  /** Entries that it wrote without having heard of its revocation and that count as later: shown to nobody. */
+  readonly fencedEntries: number
+  /** What it does with old content, as it said last; null if it never did. */
+  readonly keep: 'all' | 'staggered' | 'current' | 'cache' | null
+  /** When its daemon was last heard of; null: not since this device is a member. */
+  readonly lastSeen: string | null
+}
+
+export interface RevokeInfo {
+  readonly folder: string
+  readonly device: string
+  readonly name: string
+  /** Connected members that have heard of it by now, and all others that have not. */
+  readonly told: number
+  readonly untold: number
+  /** Open invitations of this device to this folder that are good no more. */
+  readonly withdrawn: number
+}
+
+export interface PeerInfo {
+  readonly id: string
+  readonly name: string
+  readonly connected: boolean
+  readonly address: string | null
+  /** `lan`: over an address of a network that this device is in; `direct`: over another one. */
+  readonly path: 'lan' | 'direct' | null
+  /** Whether this end dialled. */
+  readonly dialled: boolean | null
+  readonly roundTripMs: number | null
+  /** Since when it is connected, or was last. */
+  readonly since: string | null
+  /** Of all links with it since the daemon began. */
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** Addresses that are known, with how they became known and what the last attempt came to. */
+  readonly addresses: readonly {
+    readonly address: string
+    readonly via: 'beacon' | 'mdns' | 'reached' | 'said' | 'member' | 'invitation'
+    readonly problem: string | null
+  }[]
+  readonly folders: readonly { readonly id: string; readonly name: string; readonly role: Role }[]
+  /** Why it is not connected, or not in a better way, with what to do; null if all is well. */
+  readonly hint: string | null
+}
+
+export interface CheckInfo {
+  readonly name: string
+  readonly result: 'ok' | 'warning' | 'failed'
+  readonly message: string
+  /** What to do about it; null if nothing. */
+  readonly fix: string | null
 }
 
 export interface StatusError {

@@ -5,26 +5,35 @@ import { HarpError } from '../../base/errors.ts'
 import { parseName } from '../config/settings.ts'
 import { deviceIdOf } from '../crypto/identity.ts'
 import type { CryptoSuite } from '../crypto/suite.ts'
+import type { DiscoveryReport } from '../discovery/sighting.ts'
 import type { Folder } from '../folder/folder.ts'
 import { toHex } from '../ids.ts'
 import type {
   AuditInfo,
+  CheckInfo,
   DaemonApi,
   DeletedInfo,
   DeviceStatus,
   FolderInfo,
   FolderKeysInfo,
   InviteInfo,
+  MemberInfo,
+  PeerInfo,
   ProofInfo,
   RestoreInfo,
+  RevokeInfo,
   TrustInfo,
   VersionInfo,
 } from './daemon-api.ts'
 import { historyOf } from '../folder/file-history.ts'
+import { discoveryStatus } from './discovery-status.ts'
+import { requireQuota, requireSameKind, usualQuota } from '../cache/cache-quota.ts'
 import { FolderAnswers } from './folder-answers.ts'
 import type { FolderRegistry } from './folder-registry.ts'
 import type { Introductions } from './introductions.ts'
+import type { MemberAnswers } from './member-answers.ts'
 import { findDevice, findFolder } from './name-lookup.ts'
+import type { PeerAnswers } from './peer-answers.ts'
 import type { PeerBook } from './peer-book.ts'
 
 export interface OperationParts {
@@ -33,8 +42,12 @@ export interface OperationParts {
   readonly registry: FolderRegistry
   readonly peers: PeerBook
   readonly introductions: Introductions
+  readonly members: MemberAnswers
+  readonly peerAnswers: PeerAnswers
+  readonly doctor: () => Promise<readonly CheckInfo[]>
   readonly device: { readonly id: string; readonly name: string }
   readonly listening: () => readonly string[]
+  readonly discovery: () => DiscoveryReport
   /** A folder came, went, paused or goes on: links and their streams follow. */
   readonly foldersChanged: () => void
 }
@@ -50,10 +63,10 @@ export class DaemonOperations implements DaemonApi {
   }
 
   status(): DeviceStatus {
-    const { device, listening, registry } = this.#parts
+    const { device, listening, discovery, registry } = this.#parts
     const open = registry.all.map((folder) => this.#answers.status(folder))
     const folders = [...open, ...registry.failed.map((failed) => this.#answers.failed(failed))]
-    return { device, listening: listening(), folders }
+    return { device, listening: listening(), discovery: discoveryStatus(discovery()), folders }
   }
 
   async addFolder(request: Parameters<DaemonApi['addFolder']>[0]): Promise<FolderInfo> {
@@ -97,15 +110,40 @@ export class DaemonOperations implements DaemonApi {
     return introductions.invite(this.#folder(request.folder), request.role, request.expiresMs)
   }
 
-  async join(request: { code: string; path?: string | undefined }): Promise<FolderInfo> {
+  async join(request: Parameters<DaemonApi['join']>[0]): Promise<FolderInfo> {
     const { introductions, registry } = this.#parts
-    const folder = await introductions.join(request.code, (folderId, name) => {
-      const safe = parseName(name.replaceAll(/[/\\]/g, '-')) ?? 'folder'
-      const path = request.path ?? join(homedir(), safe)
+    const folder = await introductions.join(request.code, ({ folderId, folderName, role }) => {
+      const isCache = role === 'cache'
+      requireQuota(request.quota, isCache)
+      const known = registry.forRejoining(folderId, request.path)
+      if (known !== undefined) {
+        requireSameKind(known, isCache)
+        return { path: known.root, name: known.name }
+      }
+      const name = parseName(folderName.replaceAll(/[/\\]/g, '-')) ?? 'folder'
+      const usual = isCache ? registry.cachePlace(folderId) : join(homedir(), name)
+      const path = request.path ?? usual
       registry.requireJoinable(folderId, path)
-      return { path, name: safe }
+      const quota = isCache ? (request.quota ?? usualQuota(registry.free(path))) : undefined
+      return { path, name, quota }
     })
     return this.#started(folder)
+  }
+
+  members(request: { folder: string }): readonly MemberInfo[] {
+    return this.#parts.members.list(this.#folder(request.folder))
+  }
+
+  async revoke(request: { folder: string; device: string }): Promise<RevokeInfo> {
+    return this.#parts.members.revoke(this.#folder(request.folder), request.device)
+  }
+
+  peers(): readonly PeerInfo[] {
+    return this.#parts.peerAnswers.all()
+  }
+
+  async doctor(): Promise<readonly CheckInfo[]> {
+    return this.#parts.doctor()
   }
 
   async log(request: { path: string }): Promise<readonly VersionInfo[]> {
@@ -132,7 +170,9 @@ export class DaemonOperations implements DaemonApi {
   }
 
   async deleted(request: { folder: string }): Promise<readonly DeletedInfo[]> {
-    const deleted = [...this.#answers.deleted(this.#folder(request.folder))]
+    const folder = this.#folder(request.folder)
+    folder.requireKeys()
+    const deleted = [...this.#answers.deleted(folder)]
     return deleted.sort((left, right) => right.time.localeCompare(left.time))
   }
 
@@ -229,6 +269,7 @@ export class DaemonOperations implements DaemonApi {
     for (const folder of this.#parts.registry.all) {
       const inside = relative(folder.root, path)
       if (inside === '' || inside.startsWith('..') || inside.startsWith(sep)) continue
+      folder.requireKeys()
       return { folder, names: inside.split(sep).map((name) => name.normalize('NFC')) }
     }
     throw new HarpError('SYNC_FOLDER_UNKNOWN', `${path} is in no folder of this device`, {

@@ -15,6 +15,8 @@ export interface RunningDaemon {
   readonly api: DaemonApi
   /** `host:port`. */
   readonly listening: readonly string[]
+  /** Where metrics are told, if anywhere. */
+  readonly admin?: string | undefined
   stop(): Promise<void>
 }
 

@@ -11,11 +11,17 @@ import { LinkHub } from '../link/link-hub.ts'
 import type { FrameStream, Link, StreamTopic } from '../link/link.ts'
 import { RateLimit } from '../transfer/rate-limit.ts'
 import { ThreadPool } from '../work/thread-pool.ts'
+import { doctorOf } from './daemon-doctor.ts'
 import { DaemonOperations } from './daemon-operations.ts'
 import type { DaemonOptions, RunningDaemon } from './daemon-start.ts'
 import { FolderRegistry } from './folder-registry.ts'
 import { Introductions } from './introductions.ts'
+import { MemberAnswers } from './member-answers.ts'
+import { Neighbours } from './neighbours.ts'
+import { PeerAnswers } from './peer-answers.ts'
 import { PeerBook } from './peer-book.ts'
+import { PeerHistory } from './peer-history.ts'
+import type { RunningMetrics } from './serve-metrics.ts'
 
 /** Puts a device together and starts it: folders, threads, links. What fails on the way is undone. */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
@@ -30,6 +36,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     api: daemon.operations,
     get listening() {
       return daemon.hub.listening
+    },
+    get admin() {
+      return daemon.admin
     },
     stop: () => daemon.stop(),
   }
@@ -47,7 +56,10 @@ class Daemon {
   readonly #options: DaemonOptions
   readonly #registry: FolderRegistry
   readonly #peers: PeerBook
+  readonly #history: PeerHistory
+  readonly #neighbours: Neighbours
   readonly #pool: ThreadPool
+  #metrics: RunningMetrics | undefined
   #timer: NodeJS.Timeout | undefined
   #isReopening = false
   #nextReopening = 0
@@ -63,6 +75,7 @@ class Daemon {
     this.#peers = new PeerBook(home, { deviceId: device.deviceId, name }, (error) =>
       log.warn({ error: errorMessage(error) }, 'addresses of other devices cannot be written down'),
     )
+    this.#history = new PeerHistory(clock)
     this.#pool = new ThreadPool({ threads: settings.hashers, closeMs })
     this.#registry = new FolderRegistry(home, {
       keys: device,
@@ -74,6 +87,10 @@ class Daemon {
       pool: this.#pool,
       keep: settings.keep,
       rescanMs: settings.rescanMs,
+      scrubRate: settings.scrubRate,
+      nameOf: (device) => this.#peers.nameOf(device),
+      knownDevices: () => this.#peers.all.map(({ id }) => id),
+      learned: (device, addresses) => this.#peers.told(device, addresses),
       upload: new RateLimit({ bytesPerSecond: settings.maxUpload, clock }),
       download: new RateLimit({ bytesPerSecond: settings.maxDownload, clock }),
     })
@@ -94,10 +111,20 @@ class Daemon {
       name,
       listen: { ...settings.listen, isPortOptional: settings.isListenOptional },
       isMember: (peer) => this.#registry.all.some((folder) => folder.peers.isMember(peer)),
+      hasLeft: (peer) => this.#registry.all.some((folder) => folder.peers.hasLeft(peer)),
       addressesOf: (peer) => this.#peers.addressesOf(peer),
       onLink: (link) => this.#linked(link),
-      onLinkClosed: (link) => {
+      onLinkClosed: (link, reason) => {
+        this.#history.unlinked(link, reason)
         for (const folder of this.#registry.all) folder.peers.unlinked(link)
+      },
+      onDialFailed: (peer, address, outcome) => {
+        this.#history.dialFailed()
+        this.#peers.dialFailed(peer, address, outcome)
+      },
+      onRefused: (peer) => {
+        this.#history.refusedBy(peer)
+        for (const folder of this.#registry.all) folder.peers.refusedBy(peer)
       },
       onStream: (link, topic, stream) => this.#stream(link, topic, stream),
       onPoke: (link) => {
@@ -113,23 +140,78 @@ class Daemon {
       random,
       log: log.child('link'),
     })
+    this.#neighbours = new Neighbours({
+      suite,
+      clock,
+      keys: device,
+      ways: settings.discovery,
+      folders: () => this.#registry.all.filter((folder) => !folder.isOut),
+      peers: this.#peers,
+      hub: this.hub,
+      log: log.child('discovery'),
+    })
     this.operations = new DaemonOperations({
       suite,
       clock,
       registry: this.#registry,
       peers: this.#peers,
       introductions,
+      members: new MemberAnswers({
+        suite,
+        clock,
+        ownId: device.deviceId,
+        nameOf: (peer) => this.#peers.nameOf(peer),
+        lastLinked: (peer) => this.#history.of(peer)?.endedAt,
+        presenceOf: (folder) => folder.presence,
+        withdrawInvitations: (folder) => introductions.withdrawOpen(folder.id),
+        foldersChanged: () => this.#foldersChanged(),
+        sleep: (ms) => elapsed(ms, undefined, { ref: false }),
+      }),
+      peerAnswers: new PeerAnswers({
+        suite,
+        clock,
+        names: this.#peers,
+        history: this.#history,
+        folders: () => this.#registry.all,
+        linkOf: (device) => this.hub.link(device),
+        waysOf: (device) => this.#peers.waysOf(device),
+        noDiscovery: () => this.#noDiscovery,
+      }),
+      doctor: () =>
+        doctorOf({
+          home,
+          settings,
+          suite,
+          clock,
+          registry: this.#registry,
+          hub: () => this.hub,
+          discovery: () => this.#neighbours.report,
+          nameOf: (peer) => this.#peers.nameOf(peer) ?? deviceText(suite, peer).slice(0, 7),
+        }),
       device: { id: deviceText(suite, device.deviceId), name },
       listening: () => this.hub.listening,
+      discovery: () => this.#neighbours.report,
       foldersChanged: () => this.#foldersChanged(),
     })
   }
 
+  /** Where metrics are told. */
+  get admin(): string | undefined {
+    return this.#metrics?.address
+  }
+
+  get #noDiscovery(): string | undefined {
+    const { isOn, problem } = this.#neighbours.report
+    return isOn ? problem?.message : 'discovery is switched off'
+  }
+
   async start(): Promise<void> {
+    await this.#startMetrics()
     this.#registry.openAll()
     await this.hub.start()
     for (const folder of this.#registry.all) folder.start()
     this.#foldersChanged()
+    this.#neighbours.start()
     this.#timer = setInterval(() => {
       this.#dialMembers()
       this.#reopenFailed().catch((error: unknown) => {
@@ -140,12 +222,26 @@ class Daemon {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer)
-    await this.hub.stop()
+    this.#metrics?.stop()
+    await Promise.all([this.#neighbours.stop(), this.hub.stop()])
     const stopped = this.#registry.stopAll()
     await Promise.race([stopped, elapsed(stopMs, undefined, { ref: false })])
     // A job that is still running is cut off: what it leaves is what a crash would leave.
     await this.#pool.close()
     await stopped
+  }
+
+  async #startMetrics(): Promise<void> {
+    const { settings, log } = this.#options
+    if (settings.admin === undefined) return
+    const { serveMetrics } = await import('./serve-metrics.ts')
+    const source = {
+      status: () => this.operations.status(),
+      counts: () => this.#registry.all.map((folder) => [folder.name, folder.counts()] as const),
+      links: () => ({ ...this.#history.totals, open: this.hub.links().length }),
+      discovery: () => this.#neighbours.report,
+    }
+    this.#metrics = await serveMetrics(settings.admin, source, log)
   }
 
   /** A disk that was full or away may be well again. */
@@ -167,6 +263,7 @@ class Daemon {
 
   #linked(link: Link): void {
     this.#peers.linked(link)
+    this.#history.linked(link)
     for (const folder of this.#registry.all) folder.peers.linked(link)
   }
 
@@ -186,7 +283,10 @@ class Daemon {
   /** Members come and go with the logs. */
   #dialMembers(): void {
     const members = new Set<DeviceId>()
-    for (const folder of this.#registry.all) for (const member of folder.peers.members()) members.add(member)
+    for (const folder of this.#registry.all) {
+      if (!folder.isOut) for (const member of folder.peers.members()) members.add(member)
+    }
     this.hub.setPeers(members)
+    this.#neighbours.follow(members)
   }
 }

@@ -52,11 +52,19 @@ export const deviceErrors = {
   },
   SYNC_DEVICE_UNKNOWN: {
     summary: 'No device that this one knows has that name or id.',
-    fix: 'Give its whole id, as `harp init` printed it there.',
+    fix: 'Give its name or id as `harp members FOLDER` shows them, or its id as `harp init` printed it there.',
+  },
+  SYNC_REVOKE_SELF: {
+    summary: 'A device cannot revoke itself.',
+    fix: 'To stop syncing here: `harp folder remove`. To have this device out of the members: `harp revoke` on another admin.',
   },
   SYNC_AMBIGUOUS: {
     summary: 'More than one folder or device fits.',
     fix: 'Give more of its id.',
+  },
+  SYNC_ADMIN_ADDRESS: {
+    summary: 'The address for metrics is in use, or the system does not let this program listen there.',
+    fix: 'Stop the program that has the port, or give another address with `--admin` or HARP_ADMIN_ADDRESS.',
   },
   SYNC_FILE: {
     summary: 'A file that was named cannot be read or written.',

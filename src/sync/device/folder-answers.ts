@@ -36,7 +36,16 @@ export class FolderAnswers {
     const fix = (error instanceof HarpError ? error.fix : undefined) ?? 'see the log of harp up'
     const { id, name, path } = record
     const info = { id, name, path, role: null, state: 'blocked' as const, activity: errorMessage(error) }
-    const nothing = { files: 0, bytes: 0, needFiles: 0, needBytes: 0, rate: 0, etaSeconds: null, peers: [] }
+    const nothing = {
+      files: 0,
+      bytes: 0,
+      needFiles: 0,
+      needBytes: 0,
+      rate: 0,
+      etaSeconds: null,
+      peers: [],
+      cache: null,
+    }
     return { ...info, ...nothing, errors: [{ code, path: '', message: errorMessage(error), fix }] }
   }
 
@@ -52,10 +61,11 @@ export class FolderAnswers {
       needFiles: need.files,
       needBytes: need.bytes,
       rate,
-      etaSeconds: need.files === 0 ? 0 : eta,
+      etaSeconds: need.files === 0 && need.bytes === 0 ? 0 : eta,
       activity: folder.activity,
       errors: folder.problems,
       peers: folder.peers.members().map((device) => this.#peer(folder, device)),
+      cache: folder.cacheStatus ?? null,
     }
   }
 

@@ -2,8 +2,9 @@ import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { errorMessage, HarpError } from '../../base/errors.ts'
 import { parseName } from '../config/settings.ts'
-import { privatePaths } from '../disk/private-directory.ts'
-import { Folder, type FolderOptions, type Invited } from '../folder/folder.ts'
+import { privateName, privatePaths } from '../disk/private-directory.ts'
+import type { FolderOptions } from '../folder/folder-options.ts'
+import { Folder, type Invited } from '../folder/folder.ts'
 import type { FolderId } from '../ids.ts'
 import { deviceErrors } from './device-errors.ts'
 import { makePrivateDirectory, requireFreeDirectory } from './folder-place.ts'
@@ -17,6 +18,13 @@ export type SharedOptions = Omit<FolderOptions, 'directory' | 'root' | 'name' | 
 export interface FailedFolder {
   readonly record: FolderRecord
   readonly error: unknown
+}
+
+/** Where and as what a folder shall be here. `quota`: of a cache. */
+export interface FolderPlace {
+  readonly path: string
+  readonly name: string
+  readonly quota?: number | undefined
 }
 
 /** The folders of this device: opened, begun, joined, removed; and written down in the home. */
@@ -62,9 +70,9 @@ export class FolderRegistry {
     return opened
   }
 
-  #tryOpen(record: FolderRecord): Folder | undefined {
+  #tryOpen(record: FolderRecord, isSuspect = false): Folder | undefined {
     try {
-      const folder = Folder.open(this.#options(record), record.id)
+      const folder = Folder.open({ ...this.#options(record), isSuspect }, record.id)
       this.#folders.set(record.id, folder)
       this.#failed.delete(record.id)
       return folder
@@ -98,13 +106,54 @@ export class FolderRegistry {
   }
 
   /** Takes part in a folder that another device has. */
-  join(folderId: FolderId, invited: Invited, place: { path: string; name: string }): Folder {
-    const record = { id: folderId, name: this.#newName(place.name, false), path: place.path, paused: false }
+  join(folderId: FolderId, invited: Invited, place: FolderPlace): Folder {
+    const { path, quota } = place
+    const record = { id: folderId, name: this.#newName(place.name, false), path, paused: false, quota }
     this.requireJoinable(folderId, place.path)
     makePrivateDirectory(place.path, folderId)
     // From a backup of the keys: what this device wrote and published before is known to others only.
     const isRestored = this.#home.restored !== undefined
     return this.#keep(Folder.join({ ...this.#options(record), isRestored }, folderId, invited))
+  }
+
+  /** A folder that this device was put out of, and may join again where it is; with another path it may not. */
+  forRejoining(folderId: FolderId, path: string | undefined): Folder | undefined {
+    const known = this.#isStopped ? undefined : this.#folders.get(folderId)
+    if (known === undefined || (path ?? known.root) !== known.root) return undefined
+    return known.isOut || known.peers.isRefused ? known : undefined
+  }
+
+  /**
+   * Let in again. What was last seen to agree is forgotten, so that all that the disk has is united with the folder: the
+   * log may not show any more what this device wrote while it was out. Log, old content and chunks stay.
+   */
+  async rejoin(folder: Folder, invited: Invited): Promise<Folder> {
+    const { id } = folder
+    const record = recordOf(folder)
+    await folder.stop()
+    if (this.#isStopped || this.#folders.get(id) !== folder) throw stopping()
+    this.#folders.delete(id)
+    try {
+      const options = this.#options(record)
+      for (const end of ['', '-wal', '-shm']) {
+        rmSync(join(options.directory, `items.sqlite${end}`), { force: true })
+      }
+      return this.#keep(Folder.join(options, id, invited))
+    } catch (error) {
+      // It is this device's folder as before, and is tried again.
+      this.#failed.set(id, { record, error })
+      throw error
+    }
+  }
+
+  /** Where a cache is that nobody named a place for. */
+  cachePlace(folderId: FolderId): string {
+    return join(this.#home.folderPlace(folderId), 'cache')
+  }
+
+  /** Bytes that may still be written there. */
+  free(path: string): number {
+    return this.#shared.fs.free(path)
   }
 
   /** Throws before the invitation is used up. */
@@ -134,19 +183,23 @@ export class FolderRegistry {
    * meanwhile, or the device stops.
    */
   async reopen(folder: Folder): Promise<Folder | undefined> {
-    const { id, name, root } = folder
+    const { id } = folder
     await folder.stop()
     const now = this.#folders.get(id)
     if (this.#isStopped || now !== folder) return now
     this.#folders.delete(id)
-    return this.#tryOpen({ id, name, path: root, paused: folder.isPaused })
+    return this.#tryOpen(recordOf(folder), folder.hasDamage)
   }
 
-  /** The files stay, and so does what the private directory keeps of old versions. */
+  /**
+   * The files stay, and so does what the private directory keeps of old versions. Of a cache, which has no files, all
+   * that it held goes.
+   */
   async remove(id: FolderId): Promise<void> {
     const folder = this.#folders.get(id)
-    const root = folder?.root ?? this.#failed.get(id)?.record.path
-    if (root === undefined) return
+    const record = folder === undefined ? this.#failed.get(id)?.record : recordOf(folder)
+    if (record === undefined) return
+    const { path: root, quota } = record
     this.#save((known) => known.id !== id)
     this.#folders.delete(id)
     this.#failed.delete(id)
@@ -154,7 +207,8 @@ export class FolderRegistry {
     try {
       await folder?.stop()
       rmSync(this.#home.folderPlace(id), { recursive: true, force: true })
-      rmSync(join(root, privatePaths.marker), { force: true })
+      if (quota === undefined) rmSync(join(root, privatePaths.marker), { force: true })
+      else rmSync(join(root, privateName), { recursive: true, force: true })
     } finally {
       this.#leaving.delete(id)
     }
@@ -165,7 +219,7 @@ export class FolderRegistry {
   }
 
   #save(isKept: (record: FolderRecord) => boolean): void {
-    const open = this.all.map(({ id, name, root, isPaused }) => ({ id, name, path: root, paused: isPaused }))
+    const open = this.all.map(recordOf)
     this.#home.saveFolders([...open, ...this.failed.map(({ record }) => record)].filter(isKept))
   }
 
@@ -193,9 +247,9 @@ export class FolderRegistry {
     }
   }
 
-  #options({ id, name, path, paused }: FolderRecord): FolderOptions {
+  #options({ id, name, path, paused, quota }: FolderRecord): FolderOptions {
     const directory = this.#home.folderDirectory(id)
-    return { ...this.#shared, directory, root: path, name, isPaused: paused, isRestored: false }
+    return { ...this.#shared, directory, root: path, name, isPaused: paused, isRestored: false, quota }
   }
 
   #paths(): string[] {
@@ -217,6 +271,10 @@ export class FolderRegistry {
     while (taken.has(`${name} ${number}`)) number++
     return `${name} ${number}`
   }
+}
+
+function recordOf({ id, name, root, isPaused, quota }: Folder): FolderRecord {
+  return { id, name, path: root, paused: isPaused, quota }
 }
 
 function stopping(): HarpError {

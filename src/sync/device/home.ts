@@ -12,10 +12,12 @@ import { deviceErrors, type DeviceErrorCode } from './device-errors.ts'
 import { readTextFile, writeDurably, type DurableOptions } from './durable-file.ts'
 import { HomeLock } from './home-lock.ts'
 import {
+  backupNote,
   deviceFile,
   folderFile,
   peerFile,
   restoredFile,
+  type BackupNote,
   type FolderRecord,
   type PeerRecord,
   type RestoredFact,
@@ -39,6 +41,7 @@ const files = {
   folders: 'folders.json',
   peers: 'peers.json',
   restored: 'restored.json',
+  backup: 'backup.json',
   lock: 'daemon.lock',
 } as const
 
@@ -111,6 +114,15 @@ export class DeviceHome {
   /** Undefined: this device was not made from a backup. */
   get restored(): RestoredFact | undefined {
     return this.#readJson(files.restored, restoredFile)
+  }
+
+  /** Undefined: no backup of the keys was made, as far as this home knows. */
+  get backup(): BackupNote | undefined {
+    return this.#readJson(files.backup, backupNote)
+  }
+
+  noteBackup(note: BackupNote): void {
+    this.#write(files.backup, toText(note))
   }
 
   folders(): readonly FolderRecord[] {

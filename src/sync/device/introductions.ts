@@ -5,14 +5,15 @@ import type { DeviceKeys } from '../crypto/identity.ts'
 import type { CryptoSuite } from '../crypto/suite.ts'
 import type { Role } from '../format/membership.ts'
 import type { Folder } from '../folder/folder.ts'
+import { grantIn } from '../folder/own-membership.ts'
 import type { FolderId } from '../ids.ts'
-import { decodeInvitation } from '../link/invitation.ts'
+import { decodeInvitation, type Invitation } from '../link/invitation.ts'
 import type { Invitations } from '../link/invitations.ts'
 import { join } from '../link/join.ts'
 import type { JoinRequest, JoinVerdict } from '../link/join-desk.ts'
 import type { LinkHub } from '../link/link-hub.ts'
 import type { InviteInfo } from './daemon-api.ts'
-import type { FolderRegistry } from './folder-registry.ts'
+import type { FolderPlace, FolderRegistry } from './folder-registry.ts'
 import type { PeerBook } from './peer-book.ts'
 
 export interface IntroductionParts {
@@ -53,17 +54,17 @@ export class Introductions {
   }
 
   /** Asks the inviter to be let in. `place`: where the folder shall be; throws if it cannot be there. */
-  async join(
-    code: string,
-    place: (folderId: FolderId, name: string) => { readonly path: string; readonly name: string },
-  ): Promise<Folder> {
+  async join(code: string, place: (invitation: Invitation) => FolderPlace): Promise<Folder> {
     const { suite, clock, keys, name, registry, peers, hub } = this.#parts
     const invitation = decodeInvitation(suite, code, clock.wall())
     const { folderId, inviter, addresses } = invitation
-    const where = place(folderId, invitation.folderName)
+    const where = place(invitation)
     const grant = await join(hub(), invitation, keys.record, name)
     peers.introduce(inviter, addresses)
-    const folder = registry.join(folderId, { by: inviter, role: grant.role }, where)
+    const invited = { by: inviter, role: grant.role, grant: grantIn(suite, grant.batches) }
+    const known = registry.get(folderId)
+    const folder =
+      known === undefined ? registry.join(folderId, invited, where) : await registry.rejoin(known, invited)
     for (const batch of grant.batches) folder.replica.receive(batch, inviter, clock.wall())
     return folder
   }
@@ -86,6 +87,11 @@ export class Introductions {
     folder.announce()
     this.#parts.foldersChanged()
     return { grant: { batches, folderName: folder.name, role: admission.role }, key: admission.key }
+  }
+
+  /** Codes that nobody has used yet are good no more: one of them may be on a machine that is lost. */
+  withdrawOpen(folderId: FolderId): number {
+    return this.#parts.invitations.withdrawOpen(folderId)
   }
 
   /** Nobody can join it by this device any more. */

@@ -46,6 +46,21 @@ describe('two replicas', () => {
     expect(countMessages(link.left)).toEqual({ hello: 1, frontier: 1, want: 1, batch: 5, done: 1 })
   })
 
+  test('know of what was told that it arrived when they compare again', () => {
+    const { anna, ben } = couple()
+    const link = SessionLink.between(anna, ben).run(noon)
+    const peerHasAll = (): boolean => anna.log.branchHeads().every((head) => link.left.session.peerHas(head))
+    expect(peerHasAll()).toBe(true)
+    anna.write(anna.operation('news'))
+    link.left.session.changed()
+    link.run(noon)
+    expectSame(anna, ben)
+    expect(peerHasAll()).toBe(false)
+    link.left.session.compareAgain()
+    link.run(noon)
+    expect(peerHasAll()).toBe(true)
+  })
+
   test('one of them blank: it gets all, causes first, and nothing ever waits', () => {
     const { anna, ben } = couple()
     for (let index = 0; index < 20; index++) {

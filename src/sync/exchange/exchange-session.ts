@@ -3,6 +3,7 @@ import { FormatError } from '../format/format-error.ts'
 import { frontierHash } from '../format/statement-codec.ts'
 import type { ChainHead } from '../format/statement.ts'
 import type { FolderId } from '../ids.ts'
+import type { LogEntry } from '../log/log-entry.ts'
 import { Consumer } from './consumer.ts'
 import { exchangeLimits } from './exchange-limits.ts'
 import type { BatchVerdict, ExchangeReplica } from './exchange-replica.ts'
@@ -53,6 +54,11 @@ export class ExchangeSession<V extends BatchVerdict = BatchVerdict> {
   /** Entries that the peer said it has. */
   get peerSize(): number | undefined {
     return this.#peerHello?.size
+  }
+
+  /** The peer said that it has this entry, or something after it. What was only sent to it does not count. */
+  peerHas(entry: Pick<LogEntry, 'branch' | 'seq'>): boolean {
+    return this.#knowledge.needsFrom(entry.branch) > entry.seq
   }
 
   /** An answer of the peer is due: the caller's deadline runs. */

@@ -18,7 +18,7 @@ export interface Hello {
   readonly name: string
   /** `host:port` each. */
   readonly listens: readonly string[]
-  /** Numbers of what a later version can do besides; none so far. */
+  /** Numbers of what it can do besides, see `linkFeatures`; unknown ones mean nothing. */
   readonly features: readonly number[]
 }
 
@@ -26,6 +26,9 @@ export interface Goodbye {
   readonly type: 'goodbye'
   readonly reason: string
 }
+
+/** What not all versions can do. */
+export const linkFeatures = { presence: 1 } as const
 
 const types = ['hello', 'poke', 'goodbye'] as const
 const version = 1

@@ -110,6 +110,17 @@ test('withdrawn invitations of a folder are unknown, others stay', () => {
   expect(book().admit(ask(other.secret, ann, 'cd'.repeat(32)))).toMatchObject({ state: 'admitted' })
 })
 
+test('of those that are withdrawn because one may be lost, who has joined by one may still repeat it', () => {
+  const { book, invite } = desk()
+  const [used, open] = [invite(), invite()]
+  const other = invite(60_000, 'cd'.repeat(32))
+  expect(book().admit(ask(used.secret, ann))).toMatchObject({ state: 'admitted', isRepeat: false })
+  expect([book().withdrawOpen(folderId), book().withdrawOpen(folderId)]).toEqual([1, 0])
+  expect(book().admit(ask(open.secret, bob))).toEqual({ state: 'refused', reason: 'unknown' })
+  expect(book().admit(ask(used.secret, ann))).toMatchObject({ state: 'admitted', isRepeat: true })
+  expect(book().admit(ask(other.secret, bob, 'cd'.repeat(32)))).toMatchObject({ state: 'admitted' })
+})
+
 test('256 may be open, and one more when one was used', () => {
   const { book, invite, pass } = desk()
   const all = Array.from({ length: 256 }, () => invite())

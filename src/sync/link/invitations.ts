@@ -100,6 +100,15 @@ export class Invitations {
     return this.#issued.filter((each) => each.folderId === folderId && isOpen(each, now)).length
   }
 
+  /** Those of this folder that nobody has used. Returns how many there were. */
+  withdrawOpen(folderId: FolderId): number {
+    const now = this.#options.clock.wall()
+    const left = this.#issued.filter((each) => each.folderId !== folderId || !isOpen(each, now))
+    const count = this.#issued.length - left.length
+    if (count > 0) this.#replace(left)
+    return count
+  }
+
   /** None of this folder is good any more. */
   withdraw(folderId: FolderId): void {
     const left = this.#issued.filter((each) => each.folderId !== folderId)

@@ -71,6 +71,33 @@ test('a device that is no member gets no link, and no name', async () => {
   await near.linkTo(far)
 })
 
+test('who is out itself says so, and does not call the other one a stranger', async () => {
+  const near = await hubs.start(0, {
+    onDialFailed: (_peer, _address, { message }) => outcomes.push(message),
+    onRefused: () => outcomes.push('refused'),
+  })
+  const far = await hubs.start(1, { hasLeft: (id) => id === near.deviceId })
+  const outcomes: string[] = []
+  far.strangers.add(near.deviceId)
+  near.dials(far)
+  await eventually('an attempt', () => (outcomes.length > 0 ? true : undefined))
+
+  expect(new Set(outcomes)).toEqual(new Set(['revoked itself']))
+})
+
+test('ever new sightings do not keep it from the address that is right', async () => {
+  const far = await hubs.start(1)
+  let next = 1
+  // Nothing listens at ports that low.
+  const near = await hubs.start(0, { addressesOf: () => [`127.0.0.1:${next++}`, far.address] })
+  near.dials(far)
+  await eventually('an attempt', () => (next > 2 ? true : undefined))
+  const link = await near.linkTo(far)
+
+  expect(link.address).toBe(far.address)
+  expect(next).toBeLessThan(10)
+})
+
 test('both dial at once, and the same one of the two links stays at both ends', async () => {
   for (let round = 0; round < 5; round++) {
     const near = await hubs.start(0)

@@ -8,7 +8,7 @@ import type { CryptoSuite, RandomBytes } from '../crypto/suite.ts'
 import { shortIdLength, toHex, type DeviceId } from '../ids.ts'
 import { deviceCertificate } from './device-certificate.ts'
 import { replacesLink } from './duplicate-links.ts'
-import { deviceName, type Hello } from './hello.ts'
+import { deviceName, linkFeatures, type Hello } from './hello.ts'
 import { JoinDesk, type JoinRequest, type JoinVerdict } from './join-desk.ts'
 import type { JoinDialer } from './join.ts'
 import { linkErrors, type LinkErrorCode } from './link-errors.ts'
@@ -30,6 +30,12 @@ export interface LinkProblem {
   readonly fix: string
 }
 
+/** What dialling one address came to. `refused`: the other end said goodbye at once. */
+export interface DialOutcome {
+  readonly state: ConnectionRefusal['state'] | 'refused'
+  readonly message: string
+}
+
 export interface LinkHubOptions {
   readonly suite: CryptoSuite
   readonly identity: DeviceKeys
@@ -37,10 +43,15 @@ export interface LinkHubOptions {
   /** Undefined: only dials. */
   readonly listen: ListenOptions | undefined
   readonly isMember: (id: DeviceId) => boolean
+  /** A member of folders that this device was put out of, and of no others that it has. */
+  readonly hasLeft?: (id: DeviceId) => boolean
   /** Where a device may be, the best first. */
   readonly addressesOf: (id: DeviceId) => readonly string[]
   readonly onLink: (link: Link) => void
   readonly onLinkClosed: (link: Link, reason: string) => void
+  /** The other end says that this device is no member of anything that they share. */
+  readonly onRefused?: (peer: DeviceId) => void
+  readonly onDialFailed?: (peer: DeviceId, address: string, outcome: DialOutcome) => void
   /** Give the stream a handler and answer `accept`, or say why not. */
   readonly onStream: (link: Link, topic: StreamTopic, stream: FrameStream) => string
   readonly onPoke: (link: Link) => void
@@ -53,6 +64,10 @@ export interface LinkHubOptions {
 }
 
 const stopMs = 1_500
+/** Addresses that become known while others are tried, and are tried in the same round. */
+const mostNewcomers = 2
+const noMember = 'no member'
+const outItself = 'revoked itself'
 
 /** All links of this device, one for each other device: takes them in, dials, and keeps dialling. */
 export class LinkHub implements JoinDialer {
@@ -148,6 +163,23 @@ export class LinkHub implements JoinDialer {
     if (peer !== this.deviceId && !this.#links.has(peer)) this.#dialer.dialNow(peer)
   }
 
+  /**
+   * Over a better address than that of the link there is: the new link takes its place at both ends, once it is open.
+   * Returns whether it did.
+   */
+  async dialBetter(peer: DeviceId, address: string): Promise<boolean> {
+    const found = await this.#dialAddress(address, peer, 'sync')
+    if ('state' in found) {
+      this.#options.onDialFailed?.(peer, address, found)
+      return false
+    }
+    if (this.#abort.signal.aborted || !this.#links.has(peer)) {
+      found.socket.destroy()
+      return false
+    }
+    return this.#connect(found, true).opened
+  }
+
   async dialJoin(address: string, expected: DeviceId): Promise<SecureConnection | ConnectionRefusal> {
     const found = await this.#dialAddress(address, expected, 'join')
     if ('peer' in found) this.#keepJoin(found)
@@ -176,7 +208,7 @@ export class LinkHub implements JoinDialer {
     instance: this.instance,
     name: deviceName(this.#options.name),
     listens: this.reachable,
-    features: [],
+    features: [linkFeatures.presence],
   })
 
   /** A connection that came in. */
@@ -229,15 +261,27 @@ export class LinkHub implements JoinDialer {
 
   async #dial(peer: DeviceId): Promise<boolean> {
     const { addressesOf, log } = this.#options
-    for (const address of addressesOf(peer).slice(0, 2 * linkLimits.addresses)) {
+    const tried = new Set<string>()
+    const planned = new Set(addressesOf(peer))
+    let newcomers = 0
+    // NOTE: where it was seen while another address was tried goes before the rest.
+    while (tried.size < 2 * linkLimits.addresses) {
+      const address = addressesOf(peer).find(
+        (each) => !tried.has(each) && (planned.has(each) || newcomers < mostNewcomers),
+      )
+      if (address === undefined) break
+      tried.add(address)
+      if (!planned.has(address)) newcomers++
       const found = await this.#dialAddress(address, peer, 'sync')
       // NOTE: meanwhile it may have dialled us.
       if (this.#abort.signal.aborted || this.#links.has(peer)) {
         if ('peer' in found) found.socket.destroy()
         return true
       }
-      if ('state' in found) log.debug({ peer, address, problem: found.message }, 'no link')
-      else if (await this.#connect(found, true).opened) return true
+      if ('state' in found) {
+        log.debug({ peer, address, problem: found.message }, 'no link')
+        this.#options.onDialFailed?.(peer, address, found)
+      } else if (await this.#connect(found, true).opened) return true
       if (this.#links.has(peer)) return true
     }
     return false
@@ -276,7 +320,8 @@ export class LinkHub implements JoinDialer {
       this.#problem('LINK_OWN_CLONE', link, `another program with this device's keys is at ${link.address}`)
       return 'a clone'
     }
-    if (!this.#options.isMember(link.peer)) return 'no member'
+    const { isMember, hasLeft } = this.#options
+    if (!isMember(link.peer)) return hasLeft?.(link.peer) === true ? outItself : noMember
     const old = this.#links.get(link.peer)
     if (old === undefined) return undefined
     if (!this.#isOutlived(old) && !replacesLink(this.deviceId, old, link)) return 'duplicate'
@@ -311,7 +356,13 @@ export class LinkHub implements JoinDialer {
     const { log, clock, onLinkClosed } = this.#options
     log.info({ peer: link.peer, address: link.address, reason }, 'link closed')
     if (this.#links.get(link.peer) === link) this.#links.delete(link.peer)
-    if (link.openedAt === undefined) return
+    if (link.openedAt === undefined) {
+      if (link.isDialled && reason !== 'duplicate' && !this.#abort.signal.aborted) {
+        this.#options.onDialFailed?.(link.peer, link.address, { state: 'refused', message: reason })
+      }
+      if (reason === noMember && link.isDialled) this.#options.onRefused?.(link.peer)
+      return
+    }
     onLinkClosed(link, reason)
     if (!this.#links.has(link.peer)) this.#dialer.lost(link.peer, clock.monotonic() - link.openedAt)
   }

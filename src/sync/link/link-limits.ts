@@ -15,6 +15,8 @@ export const frameLimits = {
   log: { headBytes: 8 * mib + 64 * kib, payloadBytes: 0 },
   /** A chunk of the largest size, sealed, or a group of small ones. */
   chunks: { headBytes: 64 * kib, payloadBytes: mib + 64 * kib },
+  /** Groups of chunk ids, and addresses. */
+  presence: { headBytes: 160 * kib, payloadBytes: 0 },
   control: { headBytes: 64 * kib, payloadBytes: 0 },
   /** The first frame of a stream. */
   topic: { headBytes: 256, payloadBytes: 0 },

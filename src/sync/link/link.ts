@@ -11,7 +11,10 @@ export interface Link {
   /** Where the peer listens, as it says; the host may be how it reached us. */
   readonly peerListens: readonly string[]
   readonly isDialled: boolean
+  /** The shortest that was measured since the link is there: a link that is busy would seem far. */
   readonly roundTripMs: number | undefined
+  /** The other end knows streams of the type `presence`; an older one takes such a topic for a fault. */
+  readonly hasPresence?: boolean
   readonly bytesIn: number
   readonly bytesOut: number
   /** Throws HarpError `LINK_CLOSED`. The other end may refuse: then the stream ends with a reason. */
@@ -23,7 +26,7 @@ export interface Link {
 
 /** What a stream is for; the first thing sent on it. */
 export interface StreamTopic {
-  readonly type: 'log' | 'chunks'
+  readonly type: 'log' | 'chunks' | 'presence'
   readonly folderId: FolderId
 }
 

@@ -75,6 +75,19 @@ test('who is asked for now is tried now', async () => {
   dialer.stop()
 })
 
+test('who is asked for again and again is tried as often as that, and not more', async () => {
+  const { dialer, attempts } = makeDialer()
+  dialer.setPeers(['a'])
+  await vi.advanceTimersByTimeAsync(300_000)
+  const before = attempts.length
+  for (let count = 0; count < 20; count++) {
+    dialer.dialNow('a')
+    await vi.advanceTimersByTimeAsync(5_000)
+  }
+  dialer.stop()
+  expect(attempts.length - before).toBe(20)
+})
+
 test('nobody is tried who is linked, was taken out, or after the end', async () => {
   const { dialer, attempts, answers } = makeDialer()
   answers.set('a', true)

@@ -41,16 +41,13 @@ export class PeerDialer {
     for (const id of wanted) if (!this.#peers.has(id)) this.#add(id)
   }
 
-  /** At once, whatever the back-off says. */
+  /** At once, whatever the back-off says; if that fails, it goes on from where it was. */
   dialNow(id: DeviceId): void {
     if (this.#abort.signal.aborted) return
     const peer = this.#peers.get(id)
     if (peer === undefined) this.#add(id)
-    else {
-      peer.failures = 0
-      if (peer.isTrying) peer.isDueAgain = true
-      else this.#schedule(id, peer, 0)
-    }
+    else if (peer.isTrying) peer.isDueAgain = true
+    else this.#schedule(id, peer, 0)
   }
 
   /** A link to it has ended, and there is no other. */

@@ -5,7 +5,7 @@ import { idBytes } from '../format/rules.ts'
 import { hashLength } from '../ids.ts'
 import type { StreamTopic } from './link.ts'
 
-const types = ['log', 'chunks'] as const
+const types = ['log', 'chunks', 'presence'] as const
 
 /** The head of a stream's first frame. */
 export function encodeTopic(topic: StreamTopic): Uint8Array {

@@ -10,7 +10,7 @@ import type { DeviceId } from '../ids.ts'
 import { FramePipe } from './frame-pipe.ts'
 import { acceptFrameStream, openFrameStream } from './frame-stream.ts'
 import type { FrameStreamParts } from './frame-stream.ts'
-import { decodeControl, encodeControl } from './hello.ts'
+import { decodeControl, encodeControl, linkFeatures } from './hello.ts'
 import type { Hello } from './hello.ts'
 import { linkError } from './link-errors.ts'
 import type { FrameStream, Link, StreamTopic } from './link.ts'
@@ -46,6 +46,7 @@ export interface LinkParts {
   readonly hooks: LinkHooks
 }
 
+const measureAfterMs = [100, 400, 2_000]
 const noOne: Hello = { type: 'hello', instance: '', name: '', listens: [], features: [] }
 
 /**
@@ -125,7 +126,11 @@ export class TlsLink implements Link {
   }
 
   get roundTripMs(): number | undefined {
-    return this.#session.roundTripMs ?? undefined
+    return this.#session.leastRoundTripMs ?? undefined
+  }
+
+  get hasPresence(): boolean {
+    return this.#hello.features.includes(linkFeatures.presence)
   }
 
   get bytesIn(): number {
@@ -218,12 +223,21 @@ export class TlsLink implements Link {
     clearTimeout(this.#timer)
     this.#phase = 'open'
     this.openedAt = clock.monotonic()
-    this.#session.ping(this.#parts.times.handshakeMs, () => {})
+    this.#measure(0)
     hooks.onOpen(this)
     this.#settleOpened(true)
     const early = this.#early
     this.#early = []
     for (const stream of early) this.#accept(stream)
+  }
+
+  /** Some times at the beginning, so that it is known early how near the other end is. Later, signs of life tell. */
+  #measure(count: number): void {
+    this.#session.ping(this.#parts.times.handshakeMs, () => {})
+    const delayMs = measureAfterMs[count]
+    if (delayMs === undefined) return
+    this.#timer = setTimeout(() => this.#measure(count + 1), delayMs)
+    this.#timer.unref()
   }
 
   #accept(wire: YamuxStream): void {

@@ -126,6 +126,13 @@ export class Membership {
     return revokes
   }
 
+  /** Entries that gave this device a role, genesis included, anywhere in the log, by arrival. */
+  grantsOf(device: DeviceId): LogEntry[] {
+    const grants: LogEntry[] = []
+    for (const { entry, role } of this.#events.get(device) ?? []) if (role !== undefined) grants.push(entry)
+    return grants
+  }
+
   /** Devices that signed two histories and were not granted a role since by someone who had seen both; sorted. */
   forkedDevices(past: readonly LogEntry[]): DeviceId[] {
     const view = joinedView(past)

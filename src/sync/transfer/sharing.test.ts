@@ -132,6 +132,7 @@ describe('neighbours that want the same from far', () => {
     world.connect(a, c, way, false)
     way.roundTripMs = 1
     await world.untilAllHave([a], chunks, 30_000)
+    expect(a.taker.takes).toBe(40)
   })
 
   test('a far device that does not have it does not keep it from those that find it elsewhere', async () => {

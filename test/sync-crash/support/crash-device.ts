@@ -180,6 +180,7 @@ export class CrashDevice {
       HARP_HOME: this.home,
       HARP_KEEP: keep,
       HARP_HASHERS: '1',
+      HARP_DISCOVERY: 'off',
       NODE_COMPILE_CACHE: join(base, 'compiled'),
     }
   }

@@ -40,8 +40,10 @@ export interface DeviceOptions {
   readonly place: string
   /** What the program runs in: a network namespace, another user. */
   readonly wrap?: readonly string[]
-  /** Address to listen at; the port is a free one, the same for all runs. */
+  /** Address to listen at. */
   readonly listen?: string
+  /** A free one unless given; the same for all runs. */
+  readonly port?: number
   readonly flags?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
 }
@@ -74,6 +76,10 @@ export class Device {
     return new ControlClient(join(this.home, 'daemon.sock'))
   }
 
+  get isUp(): boolean {
+    return this.#daemon !== undefined
+  }
+
   get pid(): number {
     return this.#running().pid
   }
@@ -92,7 +98,7 @@ export class Device {
   /** `harp up`; resolves with its first line. */
   async up(...flags: string[]): Promise<string> {
     const { wrap = [], listen = '127.0.0.1', flags: usual = [] } = this.#options
-    this.#port ??= (await freePorts(1))[0]
+    this.#port ??= this.#options.port ?? (await freePorts(1))[0]
     const args = ['up', '--listen', `${listen}:${this.#port}`, ...usual, ...flags]
     const daemon = startDaemon([...wrap, ...program(args)], this.#environment())
     this.#daemon = daemon
@@ -209,6 +215,8 @@ export class Device {
       NODE_COMPILE_CACHE: compiled,
       HOME: this.place,
       HARP_HOME: this.home,
+      // In the machine's own network it would speak to whoever is there.
+      ...(this.#options.wrap === undefined && { HARP_DISCOVERY: 'off' }),
       ...this.#options.environment,
     }
   }
