@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { chunkOf, idOfChunk } from '../../../test/sync/support/chunk-shelf.ts'
 import { lan, OfficeWorld, type OfficeDevice } from '../../../test/sync/support/office-world.ts'
 import { concatBytes } from '../format/cbor.ts'
+import { toHex } from '../ids.ts'
 import { FolderPresence, type FolderPresenceParts } from './folder-presence.ts'
 import { presenceLimits as limits } from './presence-limits.ts'
 
@@ -17,7 +18,7 @@ function parts(device: OfficeDevice, more: Partial<FolderPresenceParts> = {}): F
   return {
     clock: { monotonic: () => 0, wall: () => 5 },
     sharing: device.fetcher.sharing,
-    has: () => false,
+    keeps: () => false,
     own: () => device.state,
     roleOf: () => 'read',
     read: () => device.notes,
@@ -50,6 +51,7 @@ describe('what members say of themselves', () => {
     a.presence.close()
     const again = new FolderPresence(parts(a))
     expect(again.members.get(b.device)).toMatchObject({ keep: 'all', role: 'read' })
+    expect(again.since).toBe(a.presence.since)
     const without = new FolderPresence(parts(a, { roleOf: () => undefined }))
     expect(without.members.size).toBe(0)
   })
@@ -57,7 +59,8 @@ describe('what members say of themselves', () => {
   test('is as if it had never been said if what was written down cannot be read', () => {
     const { a } = pair()
     a.notes = Buffer.from('a10181835820', 'hex')
-    expect(new FolderPresence(parts(a)).members.size).toBe(0)
+    const without = new FolderPresence(parts(a))
+    expect([without.members.size, without.since]).toEqual([0, 5])
     a.notes = Buffer.from('a1018185410000f50000', 'hex')
     expect(new FolderPresence(parts(a)).members.size).toBe(0)
   })
@@ -75,6 +78,18 @@ describe('who holds chunks', () => {
     await world.time.advance(5_000)
     const holds = (await asked).get(b.device)
     expect(holds).toEqual(chunks.map((_, index) => index % 3 === 0))
+  })
+
+  test('is not answered by what is only on its way there', async () => {
+    const { world, a, b } = pair()
+    const chunk = chunkOf(1, 100)
+    b.arriving.add(toHex(b.add(chunk)))
+    const asked = a.presence.holders([idOfChunk(chunk)], 1_000)
+    await world.time.advance(1_100)
+    expect((await asked).get(b.device)).toEqual([false])
+    // Who only wants to have it may have it from there.
+    a.want([chunk])
+    await world.untilAllHave([a], [chunk])
   })
 
   test('leaves out who does not answer in time', async () => {

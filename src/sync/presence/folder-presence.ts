@@ -6,7 +6,7 @@ import type { FrameStream, Link } from '../link/link.ts'
 import type { Sharing } from '../transfer/sharing.ts'
 import { systemTimers, type Timers } from '../transfer/timers.ts'
 import { AddressBook } from './address-book.ts'
-import { decodeNotes, encodeNotes, type MemberNote } from './member-notes.ts'
+import { decodeNotes, decodeSince, encodeNotes, type MemberNote } from './member-notes.ts'
 import { presenceTimes as times } from './presence-limits.ts'
 import type { KnownAddresses, State } from './presence-message.ts'
 import { PresenceSession } from './presence-session.ts'
@@ -16,8 +16,8 @@ export interface FolderPresenceParts {
   readonly clock: Clock
   readonly timers?: Timers
   readonly sharing: Sharing
-  /** This device has the chunk, and can give it. */
-  has(id: Uint8Array): boolean
+  /** For good: in its store, and not only on its way to it. */
+  keeps(id: Uint8Array): boolean
   /** What is said of this device. */
   own(): Omit<State, 'type' | 'time'>
   roleOf(device: DeviceId): Role | undefined
@@ -44,19 +44,24 @@ interface Met {
 
 /** Presence of one folder: a stream with each linked member, and what is remembered of those that are away. */
 export class FolderPresence implements Presence {
+  readonly since: number
   readonly #parts: FolderPresenceParts
   readonly #timers: Timers
   readonly #met = new Map<DeviceId, Met>()
   readonly #notes: Map<DeviceId, MemberNote>
   readonly #book: AddressBook
   readonly #barred: BoundedMap<DeviceId, { readonly times: number; readonly until: number }>
-  #isWritten = true
+  #isWritten: boolean
   #writtenAt = Number.NEGATIVE_INFINITY
 
   constructor(parts: FolderPresenceParts) {
     this.#parts = parts
     this.#timers = parts.timers ?? systemTimers
-    this.#notes = decodeNotes(parts.read())
+    const written = parts.read()
+    this.#notes = decodeNotes(written)
+    const since = decodeSince(written)
+    this.since = since ?? parts.clock.wall()
+    this.#isWritten = since !== undefined
     this.#book = new AddressBook(parts.clock)
     const now = (): number => parts.clock.monotonic()
     this.#barred = new BoundedMap({ maxEntries: 256, maxAgeMs: 2 * times.barLastMs, now })
@@ -113,7 +118,7 @@ export class FolderPresence implements Presence {
       timers: this.#timers,
       sharing,
       roundTripMs: () => link.roundTripMs,
-      has: (id) => this.#parts.has(id),
+      keeps: (id) => this.#parts.keeps(id),
       onState: (from, state) => this.#heard(from, state),
       onAddresses: (from, known) => {
         const told = this.#met.get(from.peer)
@@ -236,7 +241,7 @@ export class FolderPresence implements Presence {
     }
     this.#isWritten = true
     this.#writtenAt = now
-    this.#parts.write(encodeNotes(this.#notes))
+    this.#parts.write(encodeNotes(this.#notes, this.since))
   }
 }
 

@@ -4,7 +4,8 @@ import { presenceLimits as limits, presenceTimes as times } from './presence-lim
 
 export interface HoldsDeskParts {
   readonly timers: Timers
-  has(id: Uint8Array): boolean
+  /** The one who asks may drop its own on the strength of the answer. */
+  keeps(id: Uint8Array): boolean
   answer(number: number, bits: Uint8Array): void
 }
 
@@ -58,7 +59,7 @@ export class HoldsDesk {
     const { number, ids, bits } = question
     const end = Math.min(ids.length / hashLength, question.done + times.lookIds)
     for (let index = question.done; index < end; index++) {
-      const isHere = this.#parts.has(ids.subarray(index * hashLength, (index + 1) * hashLength))
+      const isHere = this.#parts.keeps(ids.subarray(index * hashLength, (index + 1) * hashLength))
       if (isHere) bits[index >> 3] = (bits[index >> 3] ?? 0) | (0x80 >> (index & 7))
     }
     question.done = end

@@ -1,4 +1,4 @@
-import { encodeCbor, inRange } from '../format/cbor.ts'
+import { encodeCbor, inRange, type CborValue } from '../format/cbor.ts'
 import { Fields } from '../format/fields.ts'
 import { FormatError } from '../format/format-error.ts'
 import { idBytes } from '../format/rules.ts'
@@ -14,11 +14,11 @@ export interface MemberNote {
   readonly heardAt: number
 }
 
-/** Those heard of last, if there are more than are remembered. */
-export function encodeNotes(notes: ReadonlyMap<DeviceId, MemberNote>): Uint8Array {
+/** `since`: when this began to be written down. Those heard of last, if there are more than are remembered. */
+export function encodeNotes(notes: ReadonlyMap<DeviceId, MemberNote>, since: number): Uint8Array {
   const kept = [...notes].sort(([, a], [, b]) => b.heardAt - a.heardAt).slice(0, limits.members)
   return encodeCbor(
-    new Map([
+    new Map<number, CborValue>([
       [
         1,
         kept.map(([device, { keep, isComplete, chunkBytes, heardAt }]) => [
@@ -29,6 +29,7 @@ export function encodeNotes(notes: ReadonlyMap<DeviceId, MemberNote>): Uint8Arra
           Math.floor(heardAt),
         ]),
       ],
+      [2, Math.max(0, Math.floor(since))],
     ]),
   )
 }
@@ -46,6 +47,17 @@ export function decodeNotes(bytes: Uint8Array | undefined): Map<DeviceId, Member
     if (!(error instanceof FormatError)) throw error
   }
   return notes
+}
+
+/** Undefined if it was never written down, or cannot be read. */
+export function decodeSince(bytes: Uint8Array | undefined): number | undefined {
+  if (bytes === undefined) return undefined
+  try {
+    return Fields.of(bytes).uint(2)
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error
+    return undefined
+  }
 }
 
 function readNote(item: unknown): [DeviceId, MemberNote] | undefined {

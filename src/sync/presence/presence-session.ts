@@ -15,7 +15,7 @@ export interface SessionParts {
   readonly timers: Timers
   readonly sharing: Sharing
   readonly roundTripMs: () => number | undefined
-  has(id: Uint8Array): boolean
+  keeps(id: Uint8Array): boolean
   onState(session: PresenceSession, state: State): void
   onAddresses(session: PresenceSession, known: readonly KnownAddresses[]): void
   /** It breaks the rules; the stream is closed by then. */
@@ -50,7 +50,7 @@ export class PresenceSession implements FrameHandler, NeighbourWire {
     this.#ids = new Allowance(limits.idsLooked, now)
     this.#desk = new HoldsDesk({
       timers: parts.timers,
-      has: (id) => parts.has(id),
+      keeps: (id) => parts.keeps(id),
       answer: (number, bits) => this.send({ type: 'holds', number, bits }),
     })
     stream.setHandler(this)

@@ -20,6 +20,8 @@ export interface MemberPresence {
 /** What other members hold. One for each folder. */
 export interface Presence {
   readonly members: ReadonlyMap<DeviceId, MemberPresence>
+  /** Of what was said before, this device knows nothing. Milliseconds of the Unix epoch. */
+  readonly since?: number
   /**
    * Asks connected members which of these chunks they hold right now (they look, and answer by what they found). Ids are
    * 32 bytes, at most 4,096 at a time. Devices that do not answer within the deadline are left out.

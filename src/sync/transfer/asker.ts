@@ -137,7 +137,8 @@ export class Asker implements RateWaiter {
   /** Somebody nearby may have what nobody was asked for, so that it need not come from far. */
   #hasNear(now: number): boolean {
     for (const peer of this.#parts.peers.values()) {
-      if (peer.isNear && !peer.isDry(now) && peer.quietMs(now) < times.stalledMs) return true
+      if (!peer.isNear || peer.isDry(now) || peer.isCrawling(now)) continue
+      if (peer.quietMs(now) < times.stalledMs) return true
     }
     return false
   }

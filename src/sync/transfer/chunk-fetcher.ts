@@ -363,7 +363,10 @@ export class ChunkFetcher {
     this.#book.tick(now)
     for (const peer of this.#peers.values()) {
       const overdue = this.#isPaused ? undefined : peer.overdue(now)
-      if (overdue === undefined) continue
+      if (overdue === undefined) {
+        if (peer.isNear && peer.isCrawling(now)) this.#book.untell(peer, now)
+        continue
+      }
       this.#options.onStrike(peer.device, overdue)
       this.#lose(peer, overdue)
     }

@@ -129,6 +129,14 @@ export class ChunkPeer implements FrameHandler {
     return this.isIdle ? 0 : now - this.#progressAt
   }
 
+  /** It gives, and so little that others are asked as if it had nothing. */
+  isCrawling(now: number): boolean {
+    const [oldest] = this.#requests
+    if (oldest?.kind !== 'chunks') return false
+    const waitedMs = now - oldest.askedAt
+    return waitedMs > (this.#window <= limits.leastWindow ? times.lateMs : times.crawlMs)
+  }
+
   /** Starts hearing from it. */
   start(): void {
     this.stream.setHandler(this)

@@ -70,6 +70,10 @@ export class ChunkWant {
   settling = 0
   bad: ChunkTaker[] | undefined
   share: Share | undefined
+  /** Neighbours were told that this device fetches it. */
+  wasClaimed = false
+  /** How often it was left to a neighbour in vain. */
+  returns = 0
 
   constructor(key: string, sealedLength: number, taker: ChunkTaker) {
     this.key = key

@@ -63,8 +63,9 @@ export class Claims {
       const verdict = answer[index]
       // Late answers count as long as nobody has been asked.
       if (verdict === verdicts.nothing || !isBelieved || !isOpen(want, claim)) continue
-      if (verdict === verdicts.mine) shares.leaveTo(want, neighbour)
-      else isTold = shares.tell(want, neighbour.device) || isTold
+      if (verdict === verdicts.mine) {
+        if (shares.mayLeave(want)) shares.leaveTo(want, neighbour)
+      } else isTold = shares.tell(want, neighbour.device) || isTold
     }
     if (isTold) peers.get(neighbour.device)?.moisten()
     claim.waiting.delete(neighbour)

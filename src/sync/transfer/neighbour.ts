@@ -44,6 +44,7 @@ export class Neighbour {
   readonly claims = new Map<number, Claim>()
   /** Since it kept a promise, or since there is one. */
   progressAt = 0
+  hasClaimed = false
   /** From a claim of its until the chunk was here. */
   #paceMs: number = times.paceMs
   #kept = 0
@@ -65,6 +66,11 @@ export class Neighbour {
 
   get isNear(): boolean {
     return (this.roundTripMs() ?? Infinity) <= times.nearMs
+  }
+
+  /** It waits for what it is promised: near, or it counts this device as near, as its claims show. */
+  get isListening(): boolean {
+    return this.isNear || this.hasClaimed
   }
 
   /** Near, and worth waiting for. */

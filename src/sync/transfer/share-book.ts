@@ -2,6 +2,7 @@ import type { DeviceId } from '../ids.ts'
 import type { ChunkPeer } from './chunk-peer.ts'
 import type { ChunkWant, Share } from './chunk-want.ts'
 import type { Claim, Neighbour } from './neighbour.ts'
+import { sharingLimits as limits } from './transfer-limits.ts'
 import type { WantBook } from './want-book.ts'
 
 export interface ShareBookParts {
@@ -27,6 +28,7 @@ export class ShareBook {
   /** A neighbour may have it, or fetch it: being asked. */
   claim(want: ChunkWant, claim: Claim): void {
     this.end(want)
+    want.wasClaimed = true
     this.#set(want, { state: 'claiming', claim, by: undefined })
     this.claimingIds++
     this.claimingBytes += want.sealedLength
@@ -38,6 +40,11 @@ export class ShareBook {
     this.#set(want, { state: 'ours', claim: undefined, by: undefined })
   }
 
+  /** Whether it is still worth waiting for somebody who promises it. */
+  mayLeave({ returns }: ChunkWant): boolean {
+    return returns < limits.returns
+  }
+
   /** A neighbour fetches it. What is under way already comes nevertheless. */
   leaveTo(want: ChunkWant, neighbour: Neighbour): void {
     this.end(want)
@@ -46,11 +53,11 @@ export class ShareBook {
     if (want.state !== 'asked') this.#parts.book.hold(want)
   }
 
-  /** A neighbour has it: true if it can be asked. */
+  /** A neighbour has it: true if it can be asked, and is worth it. */
   tell(want: ChunkWant, device: DeviceId): boolean {
     const { book, peers } = this.#parts
     const peer = peers.get(device)
-    if (peer === undefined) return false
+    if (peer === undefined || peer.isCrawling(this.#parts.now())) return false
     this.end(want)
     book.tell(want, peer)
     return true
@@ -69,6 +76,7 @@ export class ShareBook {
   /** It has to be had in another way. */
   giveBack(want: ChunkWant): void {
     this.end(want)
+    want.returns++
     if (want.state === 'held') this.#parts.book.route(want, this.#parts.now())
   }
 

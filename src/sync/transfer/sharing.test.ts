@@ -76,6 +76,54 @@ describe('neighbours that want the same from far', () => {
     expect(near.every(({ strikes }) => strikes.length === 0)).toBe(true)
   })
 
+  test.each([
+    ['the first and the last', 0, 2],
+    ['the first and the second', 0, 1],
+    ['the last and the first', 2, 0],
+    ['the second and the first', 1, 0],
+  ])(
+    'do not wait for each other in vain if one of two does not count the other as near: %s',
+    async (_who, from, to) => {
+      const world = new OfficeWorld()
+      const near = ['a1', 'b2', 'c3'].map((name) => world.device(name))
+      const far = world.device('f6')
+      const busy = { ...lan, roundTripMs: 8 }
+      for (const [index, left] of near.entries()) {
+        for (const [other, right] of near.entries()) {
+          if (other <= index) continue
+          const isOdd = (index === from && other === to) || (index === to && other === from)
+          const ways = !isOdd ? [lan, lan] : index === from ? [lan, busy] : [busy, lan]
+          world.connect(left, right, ways[0]!, true, ways[1])
+        }
+      }
+      for (const each of near) world.connect(each, far, slowLine)
+      world.ticks()
+      const chunks = world.chunks(60, 200 * kib)
+      for (const chunk of chunks) far.add(chunk)
+      for (const each of near) each.want(chunks)
+      const before = world.time.monotonic()
+      await world.untilAllHave(near, chunks, patience)
+      expect(world.time.monotonic() - before).toBeLessThan(5_000)
+      expect(world.farBytes).toBeLessThan(1.2 * sizeOf(chunks))
+    },
+  )
+
+  test('and one between two that do not see each other tells both', async () => {
+    const world = new OfficeWorld()
+    const near = ['b2', 'a1', 'c3'].map((name) => world.device(name))
+    const far = world.device('f6')
+    for (const other of near.slice(1)) world.connect(near[0]!, other, lan)
+    for (const each of near) world.connect(each, far, slowLine)
+    world.ticks()
+    const chunks = world.chunks(60, 200 * kib)
+    for (const chunk of chunks) far.add(chunk)
+    for (const each of near) each.want(chunks)
+    const before = world.time.monotonic()
+    await world.untilAllHave(near, chunks, patience)
+    expect(world.time.monotonic() - before).toBeLessThan(5_000)
+    expect(world.farBytes).toBeLessThan(1.6 * sizeOf(chunks))
+  })
+
   test('one that is gone is not waited for', async () => {
     const { world, near, far } = office()
     const chunks = world.chunks(80, 256 * kib)
@@ -211,6 +259,27 @@ describe('a single device', () => {
     expect(withSlow).toBeLessThan(four + 10_000)
   })
 
+  test.each([
+    ['far', slowLine],
+    ['near as well', lan],
+  ])(
+    'does not wait for a near one that has all and gives next to nothing: others are %s',
+    async (_where, way) => {
+      const world = new OfficeWorld()
+      const [reader, slow, other] = [world.device('a1'), world.device('b2'), world.device('f6')]
+      world.connect(reader, slow, { ...lan, bytesPerSecond: 20_000 })
+      world.connect(reader, other, way)
+      const chunks = world.chunks(120, 100 * kib)
+      for (const chunk of chunks) for (const source of [slow, other]) source.add(chunk)
+      reader.want(chunks)
+      const before = world.time.monotonic()
+      await world.untilAllHave([reader], chunks, 900_000)
+      // What it was asked for at once, it gives within 50 seconds; alone it would need ten minutes.
+      expect(world.time.monotonic() - before).toBeLessThan(60_000)
+      expect(reader.strikes).toEqual([])
+    },
+  )
+
   test('does not care for lengths that it had to guess', async () => {
     const { world, near, far } = office(2)
     const chunks = world.chunks(50, 30 * kib)
@@ -243,6 +312,30 @@ describe('a neighbour that lies', () => {
     expect(world.time.monotonic() - before).toBeLessThan(60_000)
     expect(world.farBytes).toBeLessThan(1.1 * sizeOf(chunks))
   })
+
+  test.each(['0e', 'ee'])(
+    'and takes its claims back to make them anew is not believed for ever (%s)',
+    async (name) => {
+      const { world, near, far } = office(2)
+      const chunks = world.chunks(60, 100 * kib)
+      for (const chunk of chunks) far.add(chunk)
+      const liar = world.liar(name, near)
+      const ids = idsOf(chunks)
+      let number = 0
+      const again = (): void => {
+        for (const say of liar.says) {
+          say({ type: 'release', ids })
+          say({ type: 'claim', number: number++, ids })
+        }
+        world.time.after(4_000, again)
+      }
+      for (const each of near) each.want(chunks)
+      again()
+      const before = world.time.monotonic()
+      await world.untilAllHave(near, chunks, patience)
+      expect(world.time.monotonic() - before).toBeLessThan(30_000)
+    },
+  )
 
   test('and says that it has what it has not is soon not asked', async () => {
     const { world, near, far } = office(2)

@@ -117,7 +117,8 @@ export class Sharing {
   tells(device: DeviceId): boolean {
     const { book, peers } = this.#parts
     if (!book.isShared || !this.#neighbours.has(device) || farWindows(peers) === 0) return false
-    for (const peer of peers.values()) if (peer.isNear && peer.gives) return false
+    const now = this.#parts.now()
+    for (const peer of peers.values()) if (peer.isNear && peer.gives && !peer.isCrawling(now)) return false
     return true
   }
 
@@ -142,6 +143,7 @@ export class Sharing {
   claimed(device: DeviceId, number: number, ids: Uint8Array): void {
     const neighbour = this.#neighbours.get(device)
     if (neighbour === undefined) return
+    neighbour.hasClaimed = true
     const now = this.#parts.now()
     const count = ids.length / hashLength
     const answer = new Uint8Array(count)
@@ -162,12 +164,13 @@ export class Sharing {
     const { share, state } = want
     if (share?.state === 'ours') return verdicts.mine
     // Of two at the same time the lesser id has it: both ends see it alike.
-    if (share?.state === 'claiming' && (self < neighbour.device || !isBelieved)) return verdicts.mine
+    const mayLeave = isBelieved && this.#shares.mayLeave(want)
+    if (share?.state === 'claiming' && (self < neighbour.device || !mayLeave)) return verdicts.mine
     if (state === 'settling' || (state === 'asked' && isAskedFar(want, peers))) {
       this.#shares.own(want)
       return verdicts.mine
     }
-    if (isBelieved && share?.state !== 'theirs') this.#shares.leaveTo(want, neighbour)
+    if (mayLeave && share?.state !== 'theirs') this.#shares.leaveTo(want, neighbour)
     return verdicts.nothing
   }
 
@@ -213,7 +216,11 @@ export class Sharing {
   got(want: ChunkWant): void {
     const { share } = want
     this.#shares.end(want)
-    if (share?.state !== 'ours') return
+    if (share?.state !== 'ours') {
+      // Left to another one after it was claimed: who does not hear that one still waits for this device.
+      if (want.wasClaimed) this.#tellings.got(want)
+      return
+    }
     this.#paceMs += (this.#parts.now() - share.at - this.#paceMs) / 8
     this.#tellings.got(want)
   }

@@ -43,8 +43,8 @@ export class Tellings {
     const released = this.#released
     this.#got = []
     this.#released = []
-    for (const { wire, isNear } of this.#neighbours.values()) {
-      if (!isNear) continue
+    for (const { wire, isListening } of this.#neighbours.values()) {
+      if (!isListening) continue
       if (got.length > 0) wire.got(idsOf(got))
       if (released.length > 0) wire.release(idsOf(released))
     }

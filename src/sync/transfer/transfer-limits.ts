@@ -61,6 +61,8 @@ export const transferTimes = {
   nearMs: 5,
   /** A device nearby that owes something and has sent nothing for so long does not keep others from being asked. */
   stalledMs: 2_000,
+  /** The same for one that gives so little that its least window is not through in `lateMs`; a larger one has longer. */
+  crawlMs: 32_000,
   /** Of the answering end. */
   busyMs: 5_000,
   unreadMs: 300_000,
@@ -79,6 +81,8 @@ export const sharingLimits = {
   claims: 16,
   /** A chunk that somebody says it has, and has not when asked: so often, and it is not believed. */
   toldMisses: 4,
+  /** A chunk that was left to neighbours so often, and given back, is left to nobody any more. */
+  returns: 2,
 } as const
 
 export const sharingTimes = {

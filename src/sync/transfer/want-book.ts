@@ -234,6 +234,27 @@ export class WantBook {
     peer.own.push(want)
   }
 
+  /** The device has what it said, and gives next to nothing: what waits for it alone goes to others. */
+  untell(peer: ChunkPeer, now: number): void {
+    const wants: ChunkWant[] = []
+    const kept: ChunkWant[] = []
+    for (let want = peer.own.take(); want !== undefined; want = peer.own.take()) {
+      const isTold = (want.noteOf(peer)?.told ?? 0) > 0
+      ;(isTold ? wants : kept).push(want)
+    }
+    for (const want of kept) {
+      const note = want.noteOf(peer)
+      if (note !== undefined) note.isListed = true
+      peer.own.push(want)
+    }
+    for (const want of wants) {
+      const note = want.noteOf(peer)
+      if (note !== undefined) note.told = 0
+      this.refused(want, peer, now)
+      this.route(want, now)
+    }
+  }
+
   /** The device does not have it; or had something else, and is not asked for `leastMs` then. */
   refused(want: ChunkWant, peer: ChunkPeer, now: number, leastMs = 0): void {
     const note = want.noteOf(peer) ?? want.makeNote(peer)

@@ -1,6 +1,6 @@
 /** Devices of one office that want the same, and one far away that has it: in memory, in virtual time. */
 import { silentLogger } from '../../../src/base/logger.ts'
-import type { DeviceId } from '../../../src/sync/ids.ts'
+import { toHex, type DeviceId } from '../../../src/sync/ids.ts'
 import type { FrameStream, Link } from '../../../src/sync/link/link.ts'
 import { FolderPresence } from '../../../src/sync/presence/folder-presence.ts'
 import { decodePresence, encodePresence } from '../../../src/sync/presence/presence-message-codec.ts'
@@ -44,6 +44,8 @@ export class OfficeDevice {
   readonly taker = new SharingTaker(this.shelf)
   readonly strikes: string[] = []
   readonly told: string[] = []
+  /** Of those that are here: in hex, what is not in its place yet. */
+  readonly arriving = new Set<string>()
   readonly fetcher: ChunkFetcher
   readonly server: ChunkServer
   readonly presence: FolderPresence
@@ -73,7 +75,7 @@ export class OfficeDevice {
       clock: time,
       timers: time,
       sharing: this.fetcher.sharing,
-      has,
+      keeps: (id) => has(id) && !this.arriving.has(toHex(id)),
       own: () => this.state,
       roleOf: () => 'write',
       read: () => this.notes,
@@ -122,14 +124,17 @@ export class OfficeWorld {
     return device
   }
 
-  /** Chunk streams both ways, and one of presence unless one of them is too old for it. */
-  connect(left: OfficeDevice, right: OfficeDevice, way: WayOptions, hasPresence = true): void {
+  /**
+   * Chunk streams both ways, and one of presence unless one of them is too old for it. `back`: as the right one measures
+   * it, where that is something else.
+   */
+  connect(left: OfficeDevice, right: OfficeDevice, way: WayOptions, hasPresence = true, back = way): void {
     this.#asks(left, right, way)
-    this.#asks(right, left, way)
+    this.#asks(right, left, back)
     if (!hasPresence) return
     const [one, other] = this.#pair(left, right, way, 'presence')
     left.presence.begin(linkOf(left, right, way), one)
-    right.presence.begin(linkOf(right, left, way), other)
+    right.presence.begin(linkOf(right, left, back), other)
   }
 
   /** All in one network, and each with a line to the far one. */
@@ -217,7 +222,7 @@ export class OfficeWorld {
       () => way.roundTripMs,
       () => served.arrivedBytes,
     )
-    if (way.roundTripMs > 5) this.far.push(served)
+    if (way.roundTripMs >= slowLine.roundTripMs) this.far.push(served)
   }
 
   #pair(
