@@ -32,6 +32,7 @@ describe('answers in JSON, as docs/spec/cli.md has them', () => {
     expect(shape(json)).toEqual({
       device: { id: 'string', name: 'string' },
       listening: ['string'],
+      discovery: { enabled: 'boolean', interfaces: [], errors: [] },
       folders: [
         {
           ...folderShape,
@@ -42,6 +43,7 @@ describe('answers in JSON, as docs/spec/cli.md has them', () => {
           rate: 'number',
           etaSeconds: 'number',
           activity: 'string',
+          cache: 'null',
           errors: [],
           peers: [{ id: 'string', name: 'string', connected: 'boolean', address: 'string', path: 'string' }],
         },

@@ -42,6 +42,8 @@ export class CacheFiller {
   readonly #underWay = new Set<number>()
   #arrivals: Arrival[] = []
   #arrivedBytes = 0
+  /** Larger than they were taken for: room is being made for them, once. */
+  #waiting: Arrival[] = []
   #meanBytes: number
   #isFull = false
   #isStopped = false
@@ -52,7 +54,7 @@ export class CacheFiller {
   }
 
   get isBusy(): boolean {
-    return this.#underWay.size > 0 || this.#arrivals.length > 0
+    return this.#underWay.size > 0 || this.#arrivals.length > 0 || this.#waiting.length > 0
   }
 
   /** Nothing more fits that is worth what is here. */
@@ -72,7 +74,9 @@ export class CacheFiller {
 
   /** Asks for as much as may be under way. */
   fill(): void {
-    if (this.#isStopped || this.#isFull || this.#underWay.size > limits.idsAtOnce / 2) return
+    if (this.#isStopped) return
+    if (this.#waiting.length > 0 && !this.#parts.isWaiting()) this.#storeWaiting()
+    if (this.#isFull || this.#underWay.size > limits.idsAtOnce / 2) return
     const { wanted: open, missing } = this.#parts.index.counts
     if (open + missing === 0 || this.#parts.isWaiting()) return
     const wanted = this.#next(limits.idsAtOnce - this.#underWay.size)
@@ -104,8 +108,9 @@ export class CacheFiller {
     if (this.#isStopped) return
     if (!isLost) this.#parts.guard(() => this.#store())
     this.#isStopped = true
-    for (const { done } of this.#arrivals) done('ok')
+    for (const { done } of [...this.#arrivals, ...this.#waiting]) done('ok')
     this.#arrivals = []
+    this.#waiting = []
     for (const batch of this.#batches) this.#drop(batch)
   }
 
@@ -175,16 +180,54 @@ export class CacheFiller {
     this.#arrivals = []
     this.#arrivedBytes = 0
     if (arrivals.length === 0 || this.#isStopped) return
+    for (const { sealed } of arrivals) this.#learnMean(sealed.length)
+    this.#wait(this.#put(arrivals))
+    this.fill()
+  }
+
+  /** Room has been made, or there is none. */
+  #storeWaiting(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const { chunk } of waiting) this.#underWay.delete(chunk.number)
+    for (const { done } of this.#put(waiting)) done('ok')
+  }
+
+  /** For room, as far as something may go for them; the rest is fetched again when there is some. */
+  #wait(arrivals: readonly Arrival[]): void {
+    const { room, onFull } = this.#parts
+    let bytes = 0
+    let heat = Number.POSITIVE_INFINITY
+    for (const { sealed } of this.#waiting) bytes += sealed.length
+    for (const arrival of arrivals) {
+      const { chunk, sealed, done } = arrival
+      const worth = this.#heatOf(chunk)
+      if (bytes + sealed.length > limits.waitingBytes || room.isDiskLow || !room.hasColder(worth)) {
+        done('ok')
+        continue
+      }
+      bytes += sealed.length
+      heat = Math.min(heat, worth)
+      this.#waiting.push(arrival)
+      this.#underWay.add(chunk.number)
+    }
+    if (heat !== Number.POSITIVE_INFINITY) onFull(bytes, heat)
+  }
+
+  /** Stores what fits, and returns the rest. */
+  #put(arrivals: readonly Arrival[]): Arrival[] {
     const { chunks, index, room, onStored } = this.#parts
+    const others: Arrival[] = []
+    const fitting: Arrival[] = []
     try {
-      const fitting: Arrival[] = []
       let { left } = room
       let bytes = 0
       for (const arrival of arrivals) {
         const { length } = arrival.sealed
-        this.#learnMean(length)
-        // It is larger than it was taken for: room is made first.
-        if (length > left) continue
+        if (length > left) {
+          others.push(arrival)
+          continue
+        }
         left -= length
         bytes += length
         fitting.push(arrival)
@@ -194,10 +237,13 @@ export class CacheFiller {
         for (const { chunk } of fitting) index.stored(chunk.number, this.#heatOf(chunk))
         onStored(bytes)
       }
+    } catch (error) {
+      for (const { done } of others) done('ok')
+      throw error
     } finally {
-      for (const { done } of arrivals) done('ok')
+      for (const { done } of fitting) done('ok')
     }
-    this.fill()
+    return others
   }
 }
 

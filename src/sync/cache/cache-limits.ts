@@ -25,6 +25,8 @@ export const cacheLimits = {
   /** Chunks that are wanted at a time; those that one taker stands for. */
   idsAtOnce: 1_024,
   idsOfBatch: 64,
+  /** Of chunks that have come and wait for room, in memory. */
+  waitingBytes: 4 * mib,
   /** Stored and not committed. */
   dirtyBytes: 32 * mib,
   /** Of a chunk, until some have come. */

@@ -105,6 +105,19 @@ describe('what is fetched', () => {
 })
 
 describe('the quota', () => {
+  test('chunks larger than others have room made for them, and are not fetched again and again', async () => {
+    world.write(200)
+    await world.pass()
+    const first = world.neighbours.asked.length
+    for (let day = 0; day < 8; day++) {
+      world.wall += dayMs
+      const ids = world.write(10, 195_000)
+      await world.pass()
+      expect(world.holds(ids)).toBe(10)
+    }
+    expect(world.neighbours.asked.length - first).toBeLessThan(90)
+  })
+
   test('holds the newest, and is kept at every moment', async () => {
     const old = world.write(200)
     await world.pass()

@@ -112,6 +112,7 @@ class Daemon {
       listen: { ...settings.listen, isPortOptional: settings.isListenOptional },
       isMember: (peer) => this.#registry.all.some((folder) => folder.peers.isMember(peer)),
       hasLeft: (peer) => this.#registry.all.some((folder) => folder.peers.hasLeft(peer)),
+      isBlank: () => this.#registry.all.some((folder) => folder.peers.isBlank),
       addressesOf: (peer) => this.#peers.addressesOf(peer),
       onLink: (link) => this.#linked(link),
       onLinkClosed: (link, reason) => {

@@ -37,7 +37,7 @@ function whyAway({ ways, lastReason, lostFolders, noDiscovery }: PeerSituation):
   const problems = ways.flatMap(({ problem }) => problem ?? [])
   const refusal = problems.find(({ state }) => state === 'refused')?.message ?? lastReason ?? ''
   if (/no member/.test(refusal)) {
-    return 'it does not take this device for a member: revoked there, or not heard of yet. Ask an admin of the folder (harp members)'
+    return 'it does not take this device for a member: revoked there, not heard of yet, or it has left the folder. Ask an admin (harp members)'
   }
   if (refusal === 'revoked itself') return 'it says that it was revoked itself: harp members shows who is one'
   if (ways.length === 0) return withDiscovery('no address of it is known: start harp up there', noDiscovery)

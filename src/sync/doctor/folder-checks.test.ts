@@ -91,4 +91,9 @@ describe('the clock', () => {
       expected.map(([result, text]) => ({ name: 'clock', result, message: expect.stringContaining(text) })),
     )
   })
+
+  test('one other device is one', () => {
+    const [check] = checkClock([{ name: 'nas', aheadMs: 0 }], [])
+    expect(check?.message).toMatch(/from 1 other device$/)
+  })
 })

@@ -122,6 +122,6 @@ export function checkClock(clocks: readonly MemberClock[], folders: readonly Fol
   const text =
     clocks.length === 0
       ? 'no other device is connected to compare it with'
-      : `differs by ${time(worst)} at most from ${clocks.length} other devices`
+      : `differs by ${time(worst)} at most from ${clocks.length === 1 ? '1 other device' : `${clocks.length} other devices`}`
   return [ok(name, text)]
 }

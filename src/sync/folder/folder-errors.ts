@@ -50,8 +50,8 @@ export const folderErrors = {
   },
   FOLDER_NOT_A_MEMBER: {
     summary:
-      'Another device says that this one is no member of a folder that they shared. Why is not known here: it was revoked, or the other one has not heard of it yet.',
-    fix: 'Ask an admin of the folder; with a new invitation `harp join`, and what is here is united with the folder.',
+      'All devices of a folder that can be reached refuse this one. Why is not known here: it was revoked, they have not heard of it yet, or they have left the folder.',
+    fix: 'Ask there. Who has left the folder can be taken out by an admin: `harp revoke`. If it is this device that was revoked: with a new invitation `harp join`, and what is here is united with the folder.',
   },
   FOLDER_FENCED_WRITES: {
     summary:

@@ -17,6 +17,8 @@ export interface NetworkParts {
   readonly served: ServedStore
   /** On this device, or on its way to its place. */
   readonly has: (id: Uint8Array) => boolean
+  /** In its store. */
+  readonly keeps: (id: Uint8Array) => boolean
   readonly ownPresence: FolderPresenceParts['own']
   readonly isRecovering: () => boolean
   readonly onGrown: (acceptance: Acceptance | undefined) => void
@@ -51,7 +53,7 @@ export function folderNetwork(options: FolderOptions, parts: NetworkParts): Fold
   const presence = new FolderPresence({
     clock,
     sharing: fetcher.sharing,
-    has,
+    keeps: parts.keeps,
     own: parts.ownPresence,
     roleOf: (device) => replica.log.membership.roleOf(device, replica.log.heads()),
     read: () => store.fact(presenceFact),
@@ -74,6 +76,7 @@ export function folderNetwork(options: FolderOptions, parts: NetworkParts): Fold
     presence,
     trusted: () => own.trusted,
     knew: () => (parts.isRecovering() && replica.role === undefined ? (options.knownDevices?.() ?? []) : []),
+    isBlank: () => own.isBlank,
     isOut: () => own.exclusion !== undefined,
     nameOf: (device) => options.nameOf?.(device),
     onGrown: parts.onGrown,

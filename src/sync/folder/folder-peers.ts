@@ -27,6 +27,8 @@ export interface FolderPeersParts {
   readonly trusted: () => DeviceId | undefined
   /** The same, while the log has to be put together again. */
   readonly knew: () => readonly DeviceId[]
+  /** This device knows nothing of the folder yet: who has the log may give it, and nothing else. */
+  readonly isBlank: () => boolean
   /** This device is no member itself any more. */
   readonly isOut: () => boolean
   /** Of other devices, as they call themselves. */
@@ -45,11 +47,16 @@ interface FolderPeer {
   asking: FrameStream | undefined
   /** When to ask again for streams that were refused. */
   retryAt: number
+  /** Log sessions in a row in which it said nothing. */
+  silent: number
 }
 
 const retryMs = 3_000
+const longestRetryMs = 15_000
 /** Says who does not take the other end for a member. */
 const noMember = 'not a member as far as is known here'
+/** Says so who cannot know. */
+const noLog = 'the log has not come yet'
 
 /** Who may have the folder, on which links: a log session and two chunk streams (one for each that asks) with each. */
 export class FolderPeers {
@@ -91,6 +98,11 @@ export class FolderPeers {
     return log.membership.roleOf(device, log.heads()) !== undefined
   }
 
+  /** Who this device would call a stranger may be a member that it has not heard of. */
+  get isBlank(): boolean {
+    return this.#isActive && this.#parts.isBlank()
+  }
+
   /** It has the folder, and this device is out of it. */
   hasLeft(device: DeviceId): boolean {
     const { log } = this.#parts.replica
@@ -108,7 +120,7 @@ export class FolderPeers {
   }
 
   linked(link: Link): void {
-    this.#peers.set(link.peer, { link, session: undefined, asking: undefined, retryAt: 0 })
+    this.#peers.set(link.peer, { link, session: undefined, asking: undefined, retryAt: 0, silent: 0 })
     this.#parts.guard(() => this.tick())
   }
 
@@ -130,12 +142,13 @@ export class FolderPeers {
     const now = this.#parts.clock.monotonic()
     for (const peer of this.#peers.values()) {
       peer.session?.checkDeadline()
-      if (peer.session?.peerSize !== undefined) this.#refusals.clear(peer.link.peer)
+      if (peer.session?.peerSize !== undefined) this.#heard(peer)
       if (peer.retryAt > now || !this.isMember(peer.link.peer)) continue
       if (peer.session !== undefined && peer.asking !== undefined && !this.#wantsPresence(peer)) continue
-      peer.retryAt = now + retryMs
+      peer.retryAt = now + Math.min(retryMs * 2 ** peer.silent, longestRetryMs)
       if (this.#faults.isBarred(peer.link.peer)) continue
       if (peer.session === undefined && peer.link.isDialled) this.#openLog(peer)
+      if (peer.silent > 0 || !this.#mayHaveContent(peer.link.peer)) continue
       if (peer.asking === undefined && peer.session !== undefined) this.#openChunks(peer)
       if (this.#wantsPresence(peer)) this.#openPresence(peer)
     }
@@ -161,7 +174,8 @@ export class FolderPeers {
 
   #accept(link: Link, stream: FrameStream): string {
     if (!this.#isActive) return 'the folder is paused here'
-    if (!this.isMember(link.peer)) return noMember
+    if (!this.#mayTalk(link.peer)) return noMember
+    if (stream.topic.type !== 'log' && !this.#mayHaveContent(link.peer)) return noLog
     const peer = this.#peers.get(link.peer)
     if (peer?.link !== link) return 'not linked here'
     if (stream.topic.type === 'log') {
@@ -181,7 +195,7 @@ export class FolderPeers {
       for (const peer of this.#peers.values()) {
         peer.session?.changed()
         // A revocation takes effect at once on this device's links.
-        if (!this.isMember(peer.link.peer)) this.#drop(peer)
+        if (!this.#mayTalk(peer.link.peer)) this.#drop(peer)
       }
     })
   }
@@ -221,7 +235,8 @@ export class FolderPeers {
 
   /** Who broke the rules lately, and who refuses this device. */
   get problems(): readonly FolderProblem[] {
-    return [...this.#faults.problems, ...this.#refusals.problems]
+    // As long as somebody takes this device for a member, those who refuse it may have left the folder themselves.
+    return [...this.#faults.problems, ...(this.connected > 0 ? [] : this.#refusals.problems)]
   }
 
   /** What it sent was not what it should be; the fetcher stops asking who does so again. */
@@ -256,6 +271,27 @@ export class FolderPeers {
     this.#parts.guard(() => this.tick())
   }
 
+  /** Of the log. Who opens a stream for it knows the folder's id; nobody else is told of it. */
+  #mayTalk(device: DeviceId): boolean {
+    if (this.isMember(device)) return true
+    return this.isBlank && this.#parts.replica.log.membership.revokesOf(device).length === 0
+  }
+
+  /** Who is only believed to be a member until the log is here gets the log, as what it says is checked. */
+  #mayHaveContent(device: DeviceId): boolean {
+    const { replica, trusted, isOut } = this.#parts
+    const { log } = replica
+    if (isOut()) return false
+    return device === trusted() || log.membership.roleOf(device, log.heads()) !== undefined
+  }
+
+  #heard(peer: FolderPeer): void {
+    this.#refusals.clear(peer.link.peer)
+    if (peer.silent === 0) return
+    peer.silent = 0
+    peer.retryAt = 0
+  }
+
   #openLog(peer: FolderPeer): void {
     const stream = this.#open(peer, 'log')
     if (stream !== undefined) this.#startLog(peer, stream)
@@ -278,10 +314,13 @@ export class FolderPeers {
         if (reason === noMember) this.refusedBy(closed.peer)
         if (peer.session !== closed) return
         peer.session = undefined
+        peer.silent = closed.peerSize === undefined ? peer.silent + 1 : 0
         this.#stopAsking(peer)
       },
     })
     peer.session = session
+    // Who refused the last one may refuse this one too: it is asked for nothing before it has said something.
+    if (peer.silent > 0 || !this.#mayHaveContent(peer.link.peer)) return
     if (peer.asking === undefined) this.#openChunks(peer)
     if (this.#wantsPresence(peer)) this.#openPresence(peer)
   }

@@ -133,7 +133,8 @@ export class Folder {
       store,
       own: this.own,
       served: cache?.before(chunks) ?? this.#arriving,
-      has: (id) => this.#has(id),
+      has: (id) => this.#hasIn(this.#arriving, id),
+      keeps: (id) => this.#hasIn(this.chunks, id),
       ownPresence: () => this.#ownPresence(),
       isRecovering: () => this.#repairs.isRecovering,
       onGrown: (acceptance) => this.#grown(acceptance),
@@ -164,7 +165,7 @@ export class Folder {
 
   /** What this device does with old content. */
   get keeps(): KeepPolicy | 'cache' {
-    return this.role === 'cache' ? 'cache' : this.#options.keep
+    return this.role === 'cache' || this.#cache !== undefined ? 'cache' : this.#options.keep
   }
 
   /** This device was revoked, and is not let in again. */
@@ -440,11 +441,10 @@ export class Folder {
     this.#options.log.warn({ folder: this.name }, 'this device was revoked')
   }
 
-  /** On this device, or on its way to its place. */
-  #has(id: Uint8Array): boolean {
+  #hasIn(chunks: { has(id: Uint8Array): boolean }, id: Uint8Array): boolean {
     let isHere = false
     this.#guard(() => {
-      isHere = this.#stopping === undefined && this.#arriving.has(id)
+      isHere = this.#stopping === undefined && chunks.has(id)
     })
     return isHere
   }

@@ -16,6 +16,7 @@ export interface RecoveryParts {
 }
 
 const recoveringFact = 'recovering'
+const salvagingFact = 'salvaging'
 
 /** Entries are missing that this device once had: nothing is read from the disk or written to it before they are back. */
 export function isRecovering(store: LogStore): boolean {
@@ -32,20 +33,32 @@ export function isEmptied(store: LogStore, replica: Replica): boolean {
   return replica.log.size === 0 && store.fact('inviter') === undefined
 }
 
+/** A log that was set aside has not been read to its end: what is here is only a part of what can be had of it. */
+export function isSalvaging(store: LogStore): boolean {
+  return (store.fact(salvagingFact)?.length ?? 0) > 0
+}
+
 /**
  * A new log in the place of a damaged one, with what can still be read of that. Each entry is verified as if another
  * device had sent it. This device goes on with a new chain: of the old one others may know more than is left here.
  */
-export function recoverLog(path: string, parts: RecoveryParts): { store: LogStore; replica: Replica } {
+export function recoverLog(
+  path: string,
+  parts: RecoveryParts,
+  aside = setAside(path),
+): { store: LogStore; replica: Replica } {
   const { suite, keys, random, folderId, now } = parts
-  const salvage = salvageLog(setAside(path))
+  const salvage = salvageLog(aside)
   const store = new SqliteStore(path)
   try {
     for (const [name, value] of salvage.facts) store.setFact(name, value)
     setRecovering(store, true)
+    store.setFact(salvagingFact, Uint8Array.of(1))
     store.commit()
     const replica = Replica.open({ suite, keys, random, store, folderId, isRestored: true })
     takeIn(salvage, replica, now)
+    store.setFact(salvagingFact, new Uint8Array(0))
+    replica.commit()
     return { store, replica }
   } catch (error) {
     store.close()

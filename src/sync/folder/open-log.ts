@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { Replica } from '../replica/replica.ts'
-import { isSpoilt, isUnsound } from '../store/sqlite-damage.ts'
+import { isSpoilt, isUnsound, takeUpAside } from '../store/sqlite-damage.ts'
 import type { LogStore } from '../store/log-store.ts'
 import { SqliteStore } from '../store/sqlite-store.ts'
-import { isEmptied, recoverLog, type RecoveryParts } from './log-recovery.ts'
+import { isEmptied, isSalvaging, recoverLog, type RecoveryParts } from './log-recovery.ts'
 
 export interface OpenLogParts extends RecoveryParts {
   readonly directory: string
@@ -25,9 +25,13 @@ export function openLog(parts: OpenLogParts): { readonly store: LogStore; readon
   try {
     store = new SqliteStore(path)
     const replica = Replica.open({ suite, keys, random, store, folderId })
-    if (!isEmptied(store, replica)) return { store, replica }
+    if (!isSalvaging(store) && !isEmptied(store, replica)) return { store, replica }
     store.close()
-    return recover()
+    // The end of the process came while it was read: nothing of it may be lost for that.
+    const aside = takeUpAside(path)
+    if (aside === undefined) return recover()
+    onRecovered(`${path} was damaged: it is set aside as ${aside}`)
+    return recoverLog(path, parts, aside)
   } catch (error) {
     store?.close()
     if (isSpoilt(error)) return recover()

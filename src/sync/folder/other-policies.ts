@@ -18,7 +18,7 @@ export interface OtherPoliciesParts {
 }
 
 const dayMs = 86_400_000
-/** Somebody who has not said yet what it keeps may keep everything: for this long after it was let in. */
+/** Who has not said yet what it keeps may keep everything: for so long after it was let in, or could be heard here. */
 const newcomerMs = 30 * dayMs
 /** Who was not heard of for so long does not hold up the others any more. */
 const silentMs = 90 * dayMs
@@ -64,14 +64,16 @@ export class OtherPolicies {
   #look(): OtherPolicy[] {
     const { replica, presence, clock } = this.#parts
     const { membership } = replica.log
-    const known = presence()?.members
+    const heard = presence()
+    const known = heard?.members
     const now = clock.wall()
     const found: OtherPolicy[] = []
     for (const { deviceId: device, role } of membership.members(replica.log.heads())) {
       if (device === replica.deviceId || role === 'cache') continue
       const said = known?.get(device)
       if (said === undefined) {
-        if (now - latest(membership.grantsOf(device)) < newcomerMs) found.push({ device, keep: 'all' })
+        const since = Math.max(latest(membership.grantsOf(device)), heard?.since ?? 0)
+        if (now - since < newcomerMs) found.push({ device, keep: 'all' })
       } else if (said.keep !== 'cache' && now - said.heardAt < silentMs) {
         found.push({ device, keep: said.keep })
       }

@@ -30,7 +30,9 @@ describe('a device that was invited', () => {
     const ben = new ReplicaDevice()
     const own = invites(anna, ben, 'read')
     expect([own.isExpected, own.role, own.trusted, own.exclusion]).toEqual([true, 'read', anna.id, undefined])
+    expect(own.isBlank).toBe(true)
     ben.hear(anna)
+    expect(own.isBlank).toBe(false)
     expect([own.isExpected, own.role, own.trusted, own.exclusion]).toEqual([
       false,
       'read',
@@ -63,6 +65,8 @@ describe('a device that was invited', () => {
     if (hasHeard) ben.hear(anna)
     const own = invites(anna, ben, 'read')
     expect([own.isExpected, own.role]).toEqual([!hasHeard, 'read'])
+    // Who knew the folder before asks nobody but members of it.
+    expect(own.isBlank).toBe(false)
     expect(own.trusted).toBe(hasHeard ? undefined : anna.id)
     ben.hear(anna)
     expect([own.isExpected, own.role, own.exclusion]).toEqual([false, 'read', undefined])

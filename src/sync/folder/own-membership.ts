@@ -33,6 +33,7 @@ export class OwnMembership {
   readonly #inviter: DeviceId | undefined
   readonly #invitedRole: Role | undefined
   readonly #grant: EntryHash | undefined
+  readonly #beganEmpty: boolean
   #seen = -1
   #exclusion: Exclusion | undefined
 
@@ -46,6 +47,7 @@ export class OwnMembership {
 
   constructor(store: LogStore, replica: Replica) {
     this.#replica = replica
+    this.#beganEmpty = replica.log.size === 0
     const inviter = store.fact(inviterFact)
     const role = store.fact(roleFact)
     const grant = store.fact(grantFact)
@@ -66,6 +68,14 @@ export class OwnMembership {
   get trusted(): DeviceId | undefined {
     if (this.isExpected) return this.#inviter
     return this.#grant === undefined && this.#replica.role === undefined ? this.#inviter : undefined
+  }
+
+  /**
+   * Nothing was known of the folder when this began, and the entry that lets this device in has not come. All that comes is
+   * checked from the folder's id on, so whoever has it may give it: the inviter may be gone.
+   */
+  get isBlank(): boolean {
+    return this.#beganEmpty && this.isExpected
   }
 
   /** As the log has it; as it was granted, until that is in the log. */

@@ -47,7 +47,7 @@ export class Refusals {
     if (devices.length === 0) return []
     const names = devices.slice(0, mostNames).map(([device]) => shownName(this.#words, device))
     const more = devices.length > mostNames ? ` and ${devices.length - mostNames} more` : ''
-    const message = `no member of the folder any more, says ${names.join(', ')}${more}`
+    const message = `refused by ${names.join(', ')}${more}: as no member, or because the folder is not there any more`
     return [{ code: 'FOLDER_NOT_A_MEMBER', path: '', message, fix: folderErrors.FOLDER_NOT_A_MEMBER.fix }]
   }
 }

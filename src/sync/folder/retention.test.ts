@@ -52,12 +52,14 @@ interface Company {
   /** What each said of itself; nothing: never heard of. */
   readonly said?: readonly (readonly [UpDevice, KeepPolicy | 'cache', heardDaysAgo?: number])[]
   readonly connected?: readonly UpDevice[]
+  /** Since when it is written down what they say. */
+  readonly since?: number
   readonly holds?: (device: DeviceId, id: Uint8Array) => boolean
 }
 
 async function run(
   keep: KeepPolicy,
-  { said = [], connected = [], holds }: Company,
+  { said = [], connected = [], holds, since = 0 }: Company,
 ): Promise<RetentionReport> {
   const clock = { wall: () => Date.now() + later, monotonic: () => 0 }
   const members = new Map<DeviceId, MemberPresence>()
@@ -68,6 +70,7 @@ async function run(
   }
   const presence: Presence = {
     members,
+    since,
     holders: async (ids) => {
       return new Map(
         connected.map(({ keys: { deviceId } }) => [
@@ -185,6 +188,16 @@ describe('who counts', () => {
     expect(packed()).toEqual([true, true])
     later = 31 * day
     await run('current', { said: [[ben, 'current']] })
+    expect(packed()).toEqual([false, false])
+  })
+
+  test('the same from when this device began to hear: others may have spoken before', async () => {
+    const since = Date.now() + 300 * day
+    later = 329 * day
+    await run('current', { said: [[ben, 'current']], since })
+    expect(packed()).toEqual([true, true])
+    later = 331 * day
+    await run('current', { said: [[ben, 'current']], since })
     expect(packed()).toEqual([false, false])
   })
 

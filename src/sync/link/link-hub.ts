@@ -45,6 +45,8 @@ export interface LinkHubOptions {
   readonly isMember: (id: DeviceId) => boolean
   /** A member of folders that this device was put out of, and of no others that it has. */
   readonly hasLeft?: (id: DeviceId) => boolean
+  /** This device cannot tell yet who is a member. */
+  readonly isBlank?: () => boolean
   /** Where a device may be, the best first. */
   readonly addressesOf: (id: DeviceId) => readonly string[]
   readonly onLink: (link: Link) => void
@@ -68,6 +70,7 @@ const stopMs = 1_500
 const mostNewcomers = 2
 const noMember = 'no member'
 const outItself = 'revoked itself'
+const noLog = 'no log yet'
 
 /** All links of this device, one for each other device: takes them in, dials, and keeps dialling. */
 export class LinkHub implements JoinDialer {
@@ -320,13 +323,19 @@ export class LinkHub implements JoinDialer {
       this.#problem('LINK_OWN_CLONE', link, `another program with this device's keys is at ${link.address}`)
       return 'a clone'
     }
-    const { isMember, hasLeft } = this.#options
-    if (!isMember(link.peer)) return hasLeft?.(link.peer) === true ? outItself : noMember
+    if (!this.#options.isMember(link.peer)) return this.#noLink(link.peer)
     const old = this.#links.get(link.peer)
     if (old === undefined) return undefined
     if (!this.#isOutlived(old) && !replacesLink(this.deviceId, old, link)) return 'duplicate'
     this.#noteReplaced(old, link)
     return undefined
+  }
+
+  /** What is said to who would be a stranger: only who knows better than the other end calls it one. */
+  #noLink(peer: DeviceId): string {
+    const { hasLeft, isBlank } = this.#options
+    if (hasLeft?.(peer) === true) return outItself
+    return isBlank?.() === true ? noLog : noMember
   }
 
   /** Nobody dials who has a link: after the time that two attempts may overlap, the other end has lost this one. */

@@ -19,6 +19,17 @@ export function setAside(path: string): string {
   return aside
 }
 
+/**
+ * What was set aside to be read, if that did not come to its end: what was begun in its place goes. Undefined if nothing was
+ * set aside.
+ */
+export function takeUpAside(path: string): string | undefined {
+  const aside = `${path}.damaged`
+  if (!existsSync(aside)) return undefined
+  for (const end of companions) rmSync(path + end, { force: true })
+  return aside
+}
+
 /** What is there is not what was written. Not one of a newer version or another program, nor one that is in use. */
 export function isSpoilt(error: unknown): boolean {
   return isNoDatabase(error) || (error instanceof HarpError && error.code === 'SYNC_STORE_CORRUPT')

@@ -9,6 +9,8 @@ import { Device, type DeviceOptions } from './device.ts'
 import { Offices, type OfficeName, type OfficesOptions } from './offices.ts'
 
 export const folderName = 'Shared'
+/** docs/spec/transfer.md, section 5. */
+const nearMs = 5
 
 /** Where somebody's machine is, and how it is used. */
 export interface Seat extends Partial<Omit<DeviceOptions, 'name' | 'place'>> {
@@ -95,6 +97,20 @@ export class Staff<Name extends string> {
         await this.device(name).until(folderName, `links with ${others.join()}`, isLinked, timeoutMs)
       }),
     )
+  }
+
+  /** Each of them has measured that the others are near: on a machine with much to do that takes some attempts. */
+  async areNear(names: readonly Name[]): Promise<void> {
+    const isNear = async (name: Name): Promise<boolean> => {
+      const peers = await this.device(name).api.call('peers')
+      const others = peers.filter((peer) => names.some((each) => each === peer.name))
+      const areAll = others.length === names.length - 1
+      return areAll && others.every(({ roundTripMs }) => roundTripMs !== null && roundTripMs <= nearMs)
+    }
+    const what = `${names.join()} to be near each other`
+    for (const name of names) {
+      await eventually(what, async () => ((await isNear(name)) ? true : undefined), { timeoutMs: 45_000 })
+    }
   }
 
   /** Idle, with nothing missing. */

@@ -196,6 +196,8 @@ test('serves nobody when it was revoked', async () => {
   await cache.until('it knows', () => cache.status().state === 'blocked')
   expect(cache.status().errors).toContainEqual(expect.objectContaining({ code: 'FOLDER_REVOKED' }))
   expect(cache.status().cache).toBeNull()
+  const members = cache.api.members({ folder: cache.status().id })
+  expect(members.find(({ self }) => self)).toMatchObject({ state: 'revoked', role: 'cache', keep: 'cache' })
 })
 
 /** As text, as hex, as base64 where that can be told. */

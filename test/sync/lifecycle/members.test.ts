@@ -225,6 +225,21 @@ describe('a device that is let in again', () => {
   }, 60_000)
 })
 
+describe('a device that leaves the folder', () => {
+  test('makes nobody believe that it was put out, as long as others take it for a member', async () => {
+    const [anna, ben, cleo] = await three()
+    await cleo.api.remove({ folder: cleo.status().id })
+    await anna.until('a refusal', () => anna.logLines.some((line) => line.includes('"no member"')))
+    await new Promise((resolve) => setTimeout(resolve, 6_000))
+    expect(hasError(anna, 'FOLDER_NOT_A_MEMBER')).toBe(false)
+    // With nobody left to ask, it is said what may have been.
+    await ben.stop()
+    await anna.until('the refusal', () => hasError(anna, 'FOLDER_NOT_A_MEMBER'))
+    const { message, fix } = anna.status().errors.find(({ code }) => code === 'FOLDER_NOT_A_MEMBER')!
+    expect(`${message}. ${fix}`).toMatch(/refused by Cleo .*left the folder/)
+  }, 60_000)
+})
+
 describe('who may take out whom', () => {
   test('admins, of the others', async () => {
     const [anna, ben] = await three()

@@ -93,7 +93,8 @@ export class ModelInode {
   /** A bit changes on the platter, and nobody is told: no time says so. */
   rot(position: number, bit: number): void {
     for (const bytes of [this.#bytes, this.#durable?.bytes]) {
-      if (bytes !== undefined && position < bytes.length) bytes[position] = (bytes[position] ?? 0) ^ (1 << bit)
+      if (bytes === undefined || position >= bytes.length) continue
+      bytes[position] = (bytes[position] ?? 0) ^ (1 << bit)
     }
   }
 
