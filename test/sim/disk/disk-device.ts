@@ -1,12 +1,13 @@
 import { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../../../src/base/clock.ts'
 import { silentLogger } from '../../../src/base/logger.ts'
+import { packBytesOf } from '../../../src/sync/cache/cache-limits.ts'
 import { SqliteChunks } from '../../../src/sync/chunks/sqlite-chunks.ts'
 import { createDeviceKeys, type DeviceKeys } from '../../../src/sync/crypto/identity.ts'
 import type { CryptoSuite } from '../../../src/sync/crypto/suite.ts'
 import { privatePaths } from '../../../src/sync/disk/private-directory.ts'
-import type { Role } from '../../../src/sync/format/membership.ts'
-import { Folder, type FolderOptions } from '../../../src/sync/folder/folder.ts'
+import type { FolderOptions } from '../../../src/sync/folder/folder-options.ts'
+import { Folder, type Invited } from '../../../src/sync/folder/folder.ts'
 import type { KeepPolicy } from '../../../src/sync/folder/version-source.ts'
 import { SqliteItems } from '../../../src/sync/items/sqlite-items.ts'
 import { RateLimit } from '../../../src/sync/transfer/rate-limit.ts'
@@ -31,6 +32,9 @@ export interface DeviceOptions {
   readonly tickMs: number
   /** Of its file system: names come to the disk in order, with whatever is synced next. */
   readonly hasOneJournal: boolean
+  /** Of a cache, in bytes. */
+  readonly quota?: number
+  readonly scrubRate?: number
 }
 
 /** A machine with a disk, a home, a process that dies and starts again, and users. */
@@ -48,11 +52,14 @@ export class DiskDevice {
   boots = 1
   /** Not before its process has started again, which it does with the machine. */
   isOff = false
+  /** It has nothing to do with the folder. */
+  isAbsent = false
   #isStopping = false
   readonly #options: DeviceOptions
   #store = new CrashingStore()
-  readonly #items = new DatabaseSync(':memory:')
+  #items = new DatabaseSync(':memory:')
   readonly #chunks = new DatabaseSync(':memory:')
+  readonly #cache = new DatabaseSync(':memory:')
   #folderId: string | undefined
 
   constructor(options: DeviceOptions) {
@@ -69,6 +76,24 @@ export class DiskDevice {
 
   get id(): string {
     return this.keys.deviceId
+  }
+
+  get keep(): KeepPolicy {
+    return this.#options.keep
+  }
+
+  get quota(): number | undefined {
+    return this.#options.quota
+  }
+
+  /** It has been a member, or was invited. */
+  get hasFolder(): boolean {
+    return this.#folderId !== undefined
+  }
+
+  /** What it keeps, besides files. */
+  get stores(): { readonly log: CrashingStore; readonly databases: readonly DatabaseSync[] } {
+    return { log: this.#store, databases: [this.#items, this.#chunks, this.#cache] }
   }
 
   get isUp(): boolean {
@@ -97,9 +122,19 @@ export class DiskDevice {
     return id
   }
 
-  join(folderId: string, by: string, role: Role): void {
+  join(folderId: string, invited: Invited): void {
     this.#mark(folderId)
-    this.#begin((options) => Folder.join(options, folderId, { by, role }))
+    this.#begin((options) => Folder.join(options, folderId, invited))
+    this.inProcess((folder) => folder.start())
+  }
+
+  /** Let in again, as the daemon does it: with what is on the disk, and nothing that is known of it. */
+  async rejoin(invited: Invited): Promise<void> {
+    await this.stop()
+    this.oracle.adopt()
+    this.#items = new DatabaseSync(':memory:')
+    const id = this.#folderId as string
+    this.#begin((options) => Folder.join(options, id, invited))
     this.inProcess((folder) => folder.start())
   }
 
@@ -152,7 +187,7 @@ export class DiskDevice {
   }
 
   #folderOptions(life: Life): FolderOptions {
-    const { name, suite, time, chance, keep } = this.#options
+    const { name, suite, time, chance, keep, quota, scrubRate } = this.#options
     const { clock } = this
     // Whatever is synced takes with it what was named before, where one journal has it all.
     const synced = (): void => {
@@ -173,12 +208,15 @@ export class DiskDevice {
       pool: new InlinePool(fs),
       keep,
       rescanMs: 3_600_000,
+      ...(scrubRate !== undefined && { scrubRate }),
+      quota,
       upload: new RateLimit({ bytesPerSecond: undefined, clock, timers: time }),
       download: new RateLimit({ bytesPerSecond: undefined, clock, timers: time }),
       isRestored: false,
       watch: this.disk.watchFor(life),
       bootId: () => String(this.boots),
       stores: {
+        ...(quota !== undefined && { cache: this.#cache }),
         log: () => mortal(life, this.#store, synced),
         items: () => mortal(life, new SqliteItems(this.#items), synced),
         chunks: (places) =>
@@ -189,7 +227,7 @@ export class DiskDevice {
               places,
               packs: fs,
               database: this.#chunks,
-              packBytes: 1 << 20,
+              packBytes: quota === undefined ? 1 << 20 : packBytesOf(quota),
               now: () => clock.monotonic(),
             }),
             synced,

@@ -19,9 +19,9 @@ const traceLines = 60
 export async function diskMain(options: DiskMainOptions): Promise<number> {
   const { suite, from, count, seed, devices, goesOn } = options
   const names = options.faults === 'none' ? [] : options.faults.split(',')
-  const unknown = names.find((name) => ![...faultNames, 'all', 'loose'].includes(name))
+  const unknown = names.find((name) => ![...faultNames, 'all', 'loose', 'office', 'rot'].includes(name))
   if (unknown !== undefined) {
-    console.log(`--faults: none, all, loose, ${faultNames.join(', ')}`)
+    console.log(`--faults: none, all, loose, office, rot, ${faultNames.join(', ')}`)
     return 2
   }
   const faults = faultsOf(names)

@@ -5,6 +5,11 @@ import { checkDisks } from './disk-checks.ts'
 import { DiskDevice, root } from './disk-device.ts'
 import { DiskUser } from './disk-user.ts'
 import { Killed } from './life.ts'
+import { checkOffice } from './office-checks.ts'
+import { takesPart } from './office-groups.ts'
+import { hasAllItCan } from './office-content.ts'
+import { checkRot } from './office-rot.ts'
+import { Office } from './office.ts'
 import { SimLine } from './sim-link.ts'
 import { SimTime } from './sim-time.ts'
 
@@ -31,6 +36,10 @@ export interface Faults {
   readonly skew?: boolean
   /** Names may be lost by a loss of power though later things are not. */
   readonly looseNames?: boolean
+  /** Roles, caches, revocations, near and far devices, old versions that are dropped. */
+  readonly office?: boolean
+  /** With `office`: disks lose bits. */
+  readonly rot?: boolean
 }
 
 export interface DiskRunResult {
@@ -40,10 +49,13 @@ export interface DiskRunResult {
 }
 
 const restMs = 1_200_000
+const scrubRate = 8 * 1024 * 1024
 /** Asked for, and received and not yet taken care of. */
 const windowBytes = 64 * 1024 * 1024
 /** Calls of a process that has nothing to do, in a minute. */
 const idleCalls = 60
+/** Of who looks every minute what may be dropped, which is once an hour outside this world. */
+const idleCallsWithUpkeep = 1_000
 
 /** One world from one number. */
 export async function runDisks(options: DiskRunOptions): Promise<DiskRunResult> {
@@ -68,6 +80,10 @@ export class DiskWorld {
   readonly users: DiskUser[] = []
   readonly trace: string[] = []
   readonly counts: Record<string, number> = {}
+  readonly office: Office | undefined
+  readonly suite: CryptoSuite
+  /** Versions brought back so far. */
+  restored = 0
   readonly #options: DiskRunOptions
   readonly #lines = new Map<string, SimLine>()
   /** Pairs that cannot reach each other. */
@@ -77,25 +93,38 @@ export class DiskWorld {
   constructor(options: DiskRunOptions) {
     this.#options = options
     const { seed, suite } = options
+    this.suite = suite
     this.chance = new Chance(seed, 77)
-    const count = options.devices ?? this.chance.pick([2, 2, 2, 3, 3, 4, 5])
+    this.office = options.faults.office === true ? new Office(seed, suite, options.devices) : undefined
+    const count = this.office?.places.length ?? options.devices ?? this.chance.pick([2, 2, 2, 3, 3, 4, 5])
     for (let index = 0; index < count; index++) {
       const device = new DiskDevice({
         name: `d${index}`,
         suite,
         time: this.time,
         chance: new Chance(seed, index, 1),
-        keep: 'all',
+        keep: this.office?.places[index]?.keep ?? 'all',
+        ...this.#upkeepOf(index),
         hasOneJournal: options.faults.looseNames !== true,
         tickMs: this.chance.pick([1, 1, 4, 10]),
       })
       if (options.faults.skew === true) device.skewMs = new Chance(seed, index, 3).between(-120_000, 120_000)
+      device.skewMs += this.office?.places[index]?.skewMs ?? 0
       device.onDeath = () => this.#unlink(device)
       this.devices.push(device)
       const user = new DiskUser(device, root, new Chance(seed, index, 2), (line) => this.say(line))
       // A large file may be lost with the power before anybody else has it, though the log has its version.
-      user.large = !options.faults.power
+      if (options.faults.power) user.large = 0
       this.users.push(user)
+    }
+    this.office?.meet(this)
+  }
+
+  #upkeepOf(index: number): { readonly quota?: number; readonly scrubRate?: number } {
+    const quota = this.office?.places[index]?.quota
+    return {
+      ...(quota !== undefined && { quota }),
+      ...(this.#options.faults.rot === true && { scrubRate }),
     }
   }
 
@@ -114,11 +143,15 @@ export class DiskWorld {
     const id = founder.found()
     for (const device of others) {
       if (chance.percent(30)) this.#edits(devices.indexOf(device), chance.below(6))
+      if (this.office !== undefined) {
+        if (chance.percent(70)) this.office.admit(this, founder, device)
+        continue
+      }
       founder.inProcess((folder) => {
         folder.replica.grant(device.keys.record, 'write', founder.clock.wall())
         folder.announce()
       })
-      device.join(id, founder.id, 'write')
+      device.join(id, { by: founder.id, role: 'write' })
     }
     const steps = 20 + chance.below(80)
     for (let step = 0; step < steps; step++) {
@@ -131,15 +164,25 @@ export class DiskWorld {
     await this.#rest()
     await this.#idle()
     this.#options.tamper?.(this)
-    await checkDisks(this)
+    if (this.office === undefined) await checkDisks(this)
+    else {
+      await checkOffice(this)
+      if (this.#options.faults.rot === true) await checkRot(this)
+    }
   }
 
   end(): void {
+    this.office?.end()
     for (const device of this.devices) device.kill()
   }
 
+  /** Until nobody has anything to do. */
+  async rest(): Promise<void> {
+    await this.#rest()
+  }
+
   #edits(index: number, count: number): void {
-    if (this.devices[index]?.isOff === true) return
+    if (this.devices[index]?.isOff === true || this.devices[index]?.quota !== undefined) return
     for (let edit = 0; edit < count; edit++) this.users[index]?.act(this.time.monotonic())
   }
 
@@ -160,8 +203,18 @@ export class DiskWorld {
       race: races ? 8 : 0,
       full: full ? 4 : 0,
       room: full ? 5 : 0,
+      office: this.office === undefined ? 0 : 12,
+      alone: this.office === undefined ? 0 : 3,
     })
-    if (what === 'user') this.#edits(index, 1 + chance.below(4))
+    if (what === 'office') this.office?.step(this, device)
+    else if (what === 'alone') {
+      this.say(`${device.name} is cut off`)
+      for (let other = 0; other < devices.length; other++) {
+        if (other === index) continue
+        this.#lines.get(keyOf(index, other))?.cut()
+        this.#apart.add(keyOf(index, other))
+      }
+    } else if (what === 'user') this.#edits(index, 1 + chance.below(4))
     else if (what === 'kill') {
       this.#die(device, 'killed')
     } else if (what === 'killAt') {
@@ -221,7 +274,7 @@ export class DiskWorld {
 
   #startLater(device: DiskDevice): void {
     this.time.after(200 + this.chance.below(6_000), () => {
-      if (!device.life.isDead || device.folder !== undefined) return
+      if (!device.life.isDead || device.folder !== undefined || !device.hasFolder) return
       this.say(`${device.name} starts`)
       try {
         device.start()
@@ -243,12 +296,20 @@ export class DiskWorld {
     for (let one = 0; one < devices.length; one++) {
       for (let two = one + 1; two < devices.length; two++) {
         const key = keyOf(one, two)
-        if (this.#apart.has(key) || this.#lines.get(key)?.isCut === false) continue
         const pair = [devices[one], devices[two]] as [DiskDevice, DiskDevice]
+        if (this.office !== undefined) this.#endUseless(this.#lines.get(key))
+        if (this.#apart.has(key) || this.#lines.get(key)?.isCut === false) continue
         if (!pair[0].isUp || !pair[1].isUp) continue
         const isFriend = pair[0].folder?.peers.members().includes(pair[1].id)
         const isFriendToo = pair[1].folder?.peers.members().includes(pair[0].id)
         if (isFriend !== true && isFriendToo !== true) continue
+        if (this.office !== undefined) {
+          // Who dials takes the other one for a member.
+          const isFirst = isFriend === true && (isFriendToo !== true || chance.percent(50))
+          const quality = this.office.quality(this, one, two)
+          this.#lines.set(key, new SimLine(this.time, isFirst ? pair : [pair[1], pair[0]], quality))
+          continue
+        }
         const latency = chance.pick([1, 5, 40, 200])
         const quality = {
           delayMs: () => latency + chance.below(latency),
@@ -257,6 +318,13 @@ export class DiskWorld {
         this.#lines.set(key, new SimLine(this.time, chance.percent(50) ? pair : [pair[1], pair[0]], quality))
       }
     }
+  }
+
+  /** As the daemon does with links for which there is no common folder any more. */
+  #endUseless(line: SimLine | undefined): void {
+    if (line === undefined || line.isCut) return
+    const [dialler, listener] = line.ends.map(({ device }) => device) as [DiskDevice, DiskDevice]
+    if (dialler.folder?.peers.isMember(listener.id) === false) line.cut('no folder in common')
   }
 
   /** What each device wrote to the log since it was looked at last. */
@@ -278,6 +346,7 @@ export class DiskWorld {
     for (const device of this.devices) {
       const { violation } = device.oracle
       if (violation !== undefined) throw violation
+      this.office?.canaries.learn(device)
       const { folder } = device
       const { outstandingBytes = 0, settlingBytes = 0 } = folder?.fetcher.stats() ?? {}
       demand(
@@ -302,11 +371,34 @@ export class DiskWorld {
     await time.run(150_000)
     const calls = devices.map(({ life }) => life.calls)
     await time.run(60_000)
-    for (const [index, { life, name, folder }] of devices.entries()) {
+    for (const [index, device] of devices.entries()) {
+      const { life, name, folder } = device
+      if (!this.#mayBeIdle(device)) continue
       const made = life.calls - (calls[index] ?? 0)
-      demand(folder?.state === 'idle', 'I14', () => `${name} was idle, and is ${folder?.state}`)
-      demand(made <= idleCalls, 'I14', () => `${name} made ${made} calls to its disk, idle`)
+      demand(this.#isResting(device), 'I14', () => `${name} was idle, and is ${folder?.state}`)
+      const most = this.office === undefined ? idleCalls : idleCallsWithUpkeep
+      demand(
+        made <= most || folder?.role === 'read',
+        'I14',
+        () => `${name} made ${made} calls to its disk, idle`,
+      )
     }
+  }
+
+  #mayBeIdle(device: DiskDevice): boolean {
+    return this.office === undefined || (!device.isAbsent && takesPart(device, this.devices))
+  }
+
+  #isResting(device: DiskDevice): boolean {
+    if (!this.#mayBeIdle(device)) return device.isAbsent || device.isUp
+    if (!device.isUp) return false
+    // Entries of a clock that is ahead are held until their time has come.
+    if ((device.folder?.replica.log.held.entries ?? 0) > 0) return false
+    const { folder } = device
+    // Who is refused tries again and again, and is not idle in that moment.
+    const isRefused = this.office !== undefined && folder?.peers.isRefused === true
+    if (isRefused && (folder?.content?.state === 'idle' || folder?.cacheStatus !== undefined)) return true
+    return folder?.state === 'idle' || (this.office !== undefined && hasAllItCan(this, device))
   }
 
   async #rest(): Promise<void> {
@@ -316,10 +408,13 @@ export class DiskWorld {
     for (const { disk } of devices) disk.model.room = Number.MAX_SAFE_INTEGER
     for (const user of this.users) if (user.later !== undefined) user.act(Number.POSITIVE_INFINITY)
     for (const { life } of devices) life.onCall = undefined
+    // Who never was let in is in no office.
+    if (this.office !== undefined) for (const device of devices) if (!device.hasFolder) device.isAbsent = true
     const end = time.monotonic() + restMs
     let quiet = 0
     while (time.monotonic() < end && quiet < 15) {
       for (const device of devices) {
+        if (device.isAbsent) continue
         if (device.life.isDead && device.folder === undefined) this.#startLater(device)
         const code = device.folder?.problems[0]?.code
         if (code === 'FOLDER_MASS_DELETION') device.inProcess((folder) => folder.resume(true))
@@ -327,7 +422,7 @@ export class DiskWorld {
       this.#connect()
       await time.run(1_000)
       this.#watchOver()
-      quiet = devices.every((device) => device.isUp && device.folder?.state === 'idle') ? quiet + 1 : 0
+      quiet = devices.every((device) => this.#isResting(device)) ? quiet + 1 : 0
     }
     demand(quiet > 0, 'I14', () =>
       devices

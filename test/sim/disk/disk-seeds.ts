@@ -14,6 +14,8 @@ export function faultsOf(names: readonly string[]): Faults {
     full: has('full'),
     skew: has('skew'),
     looseNames: names.includes('loose'),
+    office: names.includes('office') || names.includes('rot'),
+    rot: names.includes('rot'),
   }
 }
 

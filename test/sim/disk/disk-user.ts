@@ -1,7 +1,7 @@
 import type { Chance } from '../chance.ts'
 import type { DiskDevice } from './disk-device.ts'
 
-const names = ['a', 'b', 'c', 'd', 'e', 'f']
+const shortNames = ['a', 'b', 'c', 'd', 'e', 'f']
 const weights = {
   create: 24,
   edit: 18,
@@ -34,13 +34,22 @@ export class DiskUser {
   #contents = 0
   /** The second half of an edit that takes its time. */
   later: { readonly atMs: number; readonly run: () => void } | undefined
-  large = true
+  /** How often a content is large, of about a hundred. */
+  large = 2
+  #names = shortNames
+  #mark: Uint8Array = new Uint8Array(0)
 
   constructor(device: DiskDevice, root: string, chance: Chance, trace: (line: string) => void) {
     this.#device = device
     this.#root = root
     this.#chance = chance
     this.#trace = trace
+  }
+
+  /** All names begin so, and all contents have it at many places. */
+  isMarkedBy(name: string, content: string): void {
+    this.#names = shortNames.map((short) => `${name}${short}`)
+    this.#mark = new TextEncoder().encode(content)
   }
 
   act(now: number): void {
@@ -71,7 +80,7 @@ export class DiskUser {
     const files = all.filter(({ kind }) => kind === 'file').map(({ path }) => path)
     const things = all.filter(({ kind }) => kind !== 'other').map(({ path }) => path)
     const directories = all.filter(({ kind }) => kind === 'directory').map(({ path }) => path)
-    const somewhere = (): string => `${chance.pick([this.#root, ...directories])}/${chance.pick(names)}`
+    const somewhere = (): string => `${chance.pick([this.#root, ...directories])}/${chance.pick(this.#names)}`
     const file = files.length === 0 ? undefined : chance.pick(files)
     const thing = things.length === 0 ? undefined : chance.pick(things)
     switch (what) {
@@ -124,7 +133,7 @@ export class DiskUser {
       }
       case 'rename': {
         if (thing === undefined) return
-        const to = `${thing.slice(0, thing.lastIndexOf('/'))}/${chance.pick(names)}`
+        const to = `${thing.slice(0, thing.lastIndexOf('/'))}/${chance.pick(this.#names)}`
         this.#rename(thing, to)
         return
       }
@@ -138,7 +147,7 @@ export class DiskUser {
         const other = things.length === 0 ? undefined : chance.pick(things)
         if (thing === undefined || other === undefined || thing === other) return
         if (`${thing}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${thing}/`)) return
-        const between = `${this.#root}/between`
+        const between = `${this.#root}/${(this.#names[0] ?? '').slice(0, -1)}between`
         this.#say(`swap ${thing} and ${other}`)
         for (const [from, to] of [
           [thing, between],
@@ -173,7 +182,7 @@ export class DiskUser {
         const path = somewhere()
         if (fs.stat(path) !== undefined) return
         this.#say(`symlink ${path}`)
-        fs.makeSymlink(chance.pick(['a', 'b', 'b/c', 'nowhere']), path)
+        fs.makeSymlink(chance.pick([this.#names[0] ?? '', 'b', 'b/c', 'nowhere']), path)
         this.#device.oracle.wrote(path)
         return
       }
@@ -182,11 +191,13 @@ export class DiskUser {
         const isExec = fs.stat(file)?.exec === true
         this.#say(`${isExec ? 'clear' : 'set'} exec of ${file}`)
         fs.setExec(file, !isExec)
+        this.#device.oracle.touched++
         return
       }
       case 'touch':
         if (file === undefined) return
         this.#say(`touch ${file}`)
+        this.#device.oracle.touched++
         fs.setTime(file, this.#device.clock.wall() - chance.below(1e9))
         return
       case 'copy': {
@@ -260,15 +271,17 @@ export class DiskUser {
 
   #content(): Uint8Array {
     const chance = this.#chance
-    const size = chance.weighted({ empty: 4, line: 60, page: 30, large: this.large ? 2 : 0 })
+    const size = chance.weighted({ empty: 4, line: 60, page: 30, large: this.large })
     if (size === 'empty') return new Uint8Array(0)
-    const line = new TextEncoder().encode(`${this.#device.name} ${++this.#contents} `)
+    const text = `${this.#device.name} ${++this.#contents} `
+    const line = Buffer.concat([new TextEncoder().encode(text), this.#mark])
     if (size === 'line') return line
     const length = size === 'page' ? 200 + chance.below(20_000) : 1_100_000 + chance.below(600_000)
     const bytes = new Uint8Array(length)
     bytes.set(line)
     bytes.set(chance.bytes(Math.min(length - line.length, 4_096)), line.length)
     for (let at = 4_200; at < length; at++) bytes[at] = (bytes[at - 4_096] as number) + (at & 255)
+    for (let at = 20_000; at + this.#mark.length < length; at += 20_000) bytes.set(this.#mark, at)
     return bytes
   }
 

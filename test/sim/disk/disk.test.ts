@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { fakeSuite } from '../../sync/support/fake-suite.ts'
+import { nameCanary } from './canaries.ts'
 import { root } from './disk-device.ts'
-import { runDisks } from './disk-run.ts'
+import { runDisks, type DiskWorld } from './disk-run.ts'
 import { faultsOf, runDiskSeeds } from './disk-seeds.ts'
 
 const share = Number(process.env['SIM_DISK_SEEDS'] ?? 30)
@@ -26,6 +27,29 @@ describe('folders on model disks', () => {
 
   it('lose nothing and agree after losses of power as well', async () => {
     expect(await failures(4_000, share, 'all')).toBe('')
+  })
+
+  it('keep to roles, caches blind and old versions as long as somebody wants them, in an office', async () => {
+    expect(await failures(1_000, Math.ceil(share / 2), 'office')).toBe('')
+    expect(await failures(2_000, Math.ceil(share / 3), 'office', 'kills', 'cuts', 'races')).toBe('')
+    expect(await failures(3_000, Math.ceil(share / 3), 'office', 'all')).toBe('')
+  })
+
+  it('find and heal what their disks lose, or name it', async () => {
+    expect(await failures(1, Math.ceil(share / 4), 'office', 'rot')).toBe('')
+  })
+
+  it('meet what they are there for in an office, too', async () => {
+    const faults = faultsOf(['office', 'rot'])
+    const { counts } = await runDiskSeeds({ from: 1, count: 6, suite: fakeSuite, faults, goesOn: true })
+    expect(counts).toMatchObject({
+      revocations: expect.any(Number),
+      caches: expect.any(Number),
+      fenced: expect.any(Number),
+      'closed to who was revoked': expect.any(Number),
+      'let in again': expect.any(Number),
+      healed: expect.any(Number),
+    })
   })
 
   it('meet what they are there for', async () => {
@@ -61,6 +85,29 @@ const cases: readonly (readonly [what: string, seed: number, faults: readonly st
 describe('cases that once failed', () => {
   it.each(cases)('%s', async (_, seed, faults) => {
     expect(await failures(seed, 1, ...faults)).toBe('')
+  })
+})
+
+describe('the checks of an office', () => {
+  const run = (tamper: (world: DiskWorld) => void): ReturnType<typeof runDisks> =>
+    runDisks({ seed: 3, suite: fakeSuite, faults: faultsOf(['office']), tamper })
+
+  it('see a name in what a cache keeps', async () => {
+    const { violation } = await run(({ devices }) => {
+      const cache = devices.find(({ quota }) => quota !== undefined)
+      const users = cache?.disk.users
+      const file = users?.open('/home/note', 'create')
+      if (file !== undefined) users?.write(file, new TextEncoder().encode(`about ${nameCanary}a`), 0)
+    })
+    expect(violation?.invariant).toBe('I10')
+  })
+
+  it('see a key on a wire', async () => {
+    const { violation } = await run(({ devices, office }) => {
+      const key = devices[0]?.folder?.replica.firstEpochKey
+      office?.canaries.see('d0 and d1', { type: 'log', folderId: '' }, key)
+    })
+    expect(violation?.invariant).toBe('I10')
   })
 })
 

@@ -18,6 +18,8 @@ export class Oracle {
   readonly #everWritten = new Set<number>()
   /** Names that users removed, moved away or replaced here. */
   readonly removed = new Set<string>()
+  /** Times that a user changed bits or times. */
+  touched = 0
   readonly #known = new Set<string>()
   #seen = 0
   violation: Violation | undefined
@@ -82,14 +84,36 @@ export class Oracle {
     if (replica === undefined) return true
     const { order } = replica
     // What is not final may come in another order: all of it is looked at again when it has grown.
-    if (order.length !== this.#seen) {
+    const { fencedOut } = replica
+    if (order.length !== this.#seen || fencedOut.length > 0) {
       this.#seen = order.length
-      for (const { operation } of order) {
+      // What was written after a revocation is no version of anything.
+      const fenced = new Set(fencedOut)
+      if (fenced.size > 0) this.#known.clear()
+      for (const entry of order) {
+        const { operation } = entry
+        if (fenced.has(entry)) continue
         if (operation?.type === 'put') this.#known.add(operation.content.hash)
         else if (operation?.type === 'symlink') this.#known.add(`-> ${operation.target}`)
       }
     }
     return this.#known.has(content)
+  }
+
+  /** What stands there now is nobody's: the disk did it. */
+  rotted(path: string): void {
+    const ino = this.#device.disk.model.stat(path)?.ino
+    if (ino !== undefined) this.inodes.delete(ino)
+  }
+
+  /** All that is there is the user's: it is united with a folder. */
+  adopt(): void {
+    this.#walk((path, ino) => {
+      const content = this.contentAt(path)
+      if (content === undefined) return
+      this.contents.add(content)
+      this.inodes.add(ino)
+    })
   }
 
   /** Contents of users' files, by inode: to be compared after a loss of power. */

@@ -7,6 +7,12 @@ import type { SimTime } from './sim-time.ts'
 export interface LineQuality {
   readonly delayMs: () => number
   readonly bytesPerSecond: number
+  /** As measured. */
+  readonly roundTripMs?: number
+  /** Both ends know streams of the type `presence`. */
+  readonly hasPresence?: boolean
+  /** Sees all that goes over it. */
+  readonly onFrame?: (topic: StreamTopic, head: Uint8Array, payload: Uint8Array | undefined) => void
 }
 
 /** A connection of two devices, in memory: streams with delays of their own, all lost when it is cut. */
@@ -21,8 +27,8 @@ export class SimLine {
     this.#time = time
     this.#quality = quality
     const [dialler, listener] = devices
-    const one = new SimLink(this, dialler, listener, true)
-    this.ends = [one, new SimLink(this, listener, dialler, false)]
+    const one = new SimLink(this, [dialler, listener], quality, true)
+    this.ends = [one, new SimLink(this, [listener, dialler], quality, false)]
     for (const end of this.ends) end.device.inProcess((folder) => folder.peers.linked(end))
   }
 
@@ -45,6 +51,8 @@ export class SimLine {
       bytesPerSecond: this.#quality.bytesPerSecond,
     })
     this.#streams.add(opener).add(acceptor)
+    this.#listenTo(opener)
+    this.#listenTo(acceptor)
     this.#time.after(this.#quality.delayMs(), () => {
       if (this.isCut) return
       const verdict = to.device.inProcess((folder) => folder.peers.accept(to, acceptor)) ?? 'not there'
@@ -69,6 +77,16 @@ export class SimLine {
     }
   }
 
+  #listenTo(end: FrameEnd): void {
+    const { onFrame } = this.#quality
+    if (onFrame === undefined) return
+    const send = end.send.bind(end)
+    end.send = (head, payload) => {
+      onFrame(end.topic, head, payload)
+      return send(head, payload)
+    }
+  }
+
   #other(end: SimLink): SimLink {
     return end === this.ends[0] ? this.ends[1] : this.ends[0]
   }
@@ -82,13 +100,21 @@ export class SimLink implements Link {
   readonly address = 'memory:1'
   readonly peerListens = []
   readonly isDialled: boolean
-  readonly roundTripMs = 20
+  readonly roundTripMs: number
+  readonly hasPresence: boolean
   readonly bytesIn = 0
   readonly bytesOut = 0
   readonly #line: SimLine
 
-  constructor(line: SimLine, device: DiskDevice, peer: DiskDevice, isDialled: boolean) {
+  constructor(
+    line: SimLine,
+    [device, peer]: readonly [DiskDevice, DiskDevice],
+    { roundTripMs = 20, hasPresence = false }: LineQuality,
+    isDialled: boolean,
+  ) {
     this.#line = line
+    this.roundTripMs = roundTripMs
+    this.hasPresence = hasPresence
     this.device = device
     this.peer = peer.id
     this.peerName = peer.name

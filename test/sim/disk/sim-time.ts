@@ -42,6 +42,8 @@ export class SimTime implements Clock, Timers {
   /** Whose code runs now. */
   life: Life | undefined
   steps = 0
+  /** Days that went by while all machines slept. */
+  #sleptMs = 0
   fault: Error | undefined
 
   monotonic(): number {
@@ -49,7 +51,12 @@ export class SimTime implements Clock, Timers {
   }
 
   wall(): number {
-    return 1_700_000_000_000 + this.#now
+    return 1_700_000_000_000 + this.#sleptMs + this.#now
+  }
+
+  /** All clocks on walls go on, nothing else does. */
+  sleep(ms: number): void {
+    this.#sleptMs += ms
   }
 
   after(ms: number, run: () => void): void {
