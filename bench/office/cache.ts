@@ -64,16 +64,17 @@ export async function measureCache(options: OfficeBenchOptions, run: BenchRun): 
     const before = await spent(place, cache)
     await readAll(reader, sequence.slice(half), run)
     const after = await spent(place, cache)
-    const hit = after.hit - before.hit
+    const readBytes = (reads - half) * fileBytes
+    // What was missed is had from the cache as well, once it has fetched it.
     const missed = after.missed - before.missed
     return {
       files,
       reads,
       quotaBytes,
-      hitPercent: (100 * hit) / Math.max(1, hit + missed),
+      hitPercent: 100 * Math.max(0, 1 - missed / readBytes),
       bestPercent: bestShare(sequence, half, Math.floor(files / 4)),
       recentPercent: recentShare(sequence, half, Math.floor(files / 4)),
-      lineShare: (after.line - before.line) / ((reads - half) * fileBytes),
+      lineShare: (after.line - before.line) / readBytes,
       cacheCpu: after.cpu - before.cpu,
       usedBytes: after.used,
     }
@@ -105,7 +106,6 @@ async function oldVersion(reader: OfficeDevice, path: string): Promise<string> {
 async function spent(place: Place, device: OfficeDevice) {
   const { cache } = await device.status()
   return {
-    hit: cache?.hitBytes ?? 0,
     missed: cache?.missBytes ?? 0,
     used: cache?.usedBytes ?? 0,
     line: await place.lineBytes(),

@@ -3,6 +3,13 @@ import { sealedOverhead } from '../content/content.ts'
 import type { ChunkSource } from '../work/job.ts'
 import { cacheLimits as limits } from './cache-limits.ts'
 
+export interface AskedOwner {
+  meanBytes(): number
+  onMany(): void
+  onMiss(): void
+  onLost(id: Uint8Array): void
+}
+
 /**
  * Stands before the store when others are answered, and counts what they ask for: what a chunk is worth, and which ones
  * are missed. Costs one entry in a table for each chunk, until somebody takes them.
@@ -12,6 +19,7 @@ export class AskedChunks implements ServedChunks {
   #uses = new Map<string, number>()
   #meanBytes: () => number = () => limits.usualChunk
   #onMany: () => void = () => {}
+  #onMiss: () => void = () => {}
   #onLost: (id: Uint8Array) => void = () => {}
   hitBytes = 0
   missBytes = 0
@@ -20,10 +28,14 @@ export class AskedChunks implements ServedChunks {
     this.#store = store
   }
 
-  /** `meanBytes`: of a chunk that is not here. `onMany`: take them. `onLost`: a chunk was not what it should be. */
-  listen(owner: { meanBytes(): number; onMany(): void; onLost(id: Uint8Array): void } | undefined): void {
+  /**
+   * `meanBytes`: of a chunk that is not here. `onMany`: take them. `onMiss`: one is not here. `onLost`: a chunk was not
+   * what it should be.
+   */
+  listen(owner: AskedOwner | undefined): void {
     this.#meanBytes = () => owner?.meanBytes() ?? limits.usualChunk
     this.#onMany = () => owner?.onMany()
+    this.#onMiss = () => owner?.onMiss()
     this.#onLost = (id) => owner?.onLost(id)
   }
 
@@ -36,6 +48,7 @@ export class AskedChunks implements ServedChunks {
     if (this.#uses.size >= limits.askedIds) this.#onMany()
     // Nobody listens: what was asked for now is worth no memory.
     if (this.#uses.size >= 2 * limits.askedIds) this.#uses.clear()
+    if (source === undefined) this.#onMiss()
     return source
   }
 

@@ -38,8 +38,8 @@ interface Arrival {
 export class CacheFiller {
   readonly #parts: CacheFillerParts
   readonly #batches = new Set<Batch>()
-  /** Numbers of chunks that are under way. */
-  readonly #underWay = new Set<number>()
+  /** Numbers of chunks that are under way, and whether somebody asked for them. */
+  readonly #underWay = new Map<number, boolean>()
   #arrivals: Arrival[] = []
   #arrivedBytes = 0
   /** Larger than they were taken for: room is being made for them, once. */
@@ -91,6 +91,44 @@ export class CacheFiller {
     const heat = this.#heatOf(first)
     if (!room.isDiskLow && room.hasColder(heat)) onFull(this.#meanBytes, heat)
     else this.#isFull = true
+  }
+
+  /**
+   * What a neighbour is about to fetch from far is fetched by this device for both, as far as there is room, or some can
+   * be made by the time it comes. For each id 1 if so; the neighbour has it from here then.
+   */
+  demand(ids: Uint8Array): Uint8Array {
+    const forBoth = new Uint8Array(ids.length / chunkIdLength)
+    const { index, round, room, now, onFull } = this.#parts
+    if (this.#isStopped || room.isDiskLow) return forBoth
+    const heat = heatOfUse(now())
+    const wanted: WantedChunk[] = []
+    let most = limits.idsAtOnce - this.#underWay.size
+    most = Math.min(most, Math.floor((room.left + this.#bytesAhead(heat)) / this.#meanBytes))
+    for (let at = 0; at < forBoth.length; at++) {
+      const chunk = index.lacking(ids.subarray(at * chunkIdLength, (at + 1) * chunkIdLength), round())
+      if (chunk === undefined) continue
+      const isAskedFor = this.#underWay.get(chunk.number)
+      // What is only new is shared with neighbours as any of them would share it.
+      if (isAskedFor === undefined ? wanted.length >= most : !isAskedFor) continue
+      forBoth[at] = 1
+      if (isAskedFor !== undefined) continue
+      wanted.push(chunk)
+      this.#underWay.set(chunk.number, true)
+    }
+    for (let at = 0; at < wanted.length; at += limits.idsOfBatch) {
+      this.#ask(wanted.slice(at, at + limits.idsOfBatch))
+    }
+    const bytes = this.#bytesUnderWay()
+    if (wanted.length > 0 && room.left < bytes) onFull(bytes, heat)
+    return forBoth
+  }
+
+  /** More than there is room for: half of what may wait in memory while room is made. Less what is under way. */
+  #bytesAhead(heat: number): number {
+    let waiting = this.#bytesUnderWay()
+    for (const { sealed } of this.#waiting) waiting += sealed.length
+    return (this.#parts.room.hasColder(heat) ? limits.waitingBytes / 2 : 0) - waiting
   }
 
   /** Lets go of what nobody connected has. */
@@ -151,8 +189,8 @@ export class CacheFiller {
     const batch = new Batch(chunks, (chunk, sealed) => this.#arrived(batch, chunk, sealed))
     this.#batches.add(batch)
     const bytes = Math.round(this.#meanBytes)
-    for (const { number, id } of chunks) {
-      this.#underWay.add(number)
+    for (const { number, id, isAskedFor } of chunks) {
+      this.#underWay.set(number, isAskedFor)
       this.#parts.fetcher.want(id, bytes, batch)
     }
   }
@@ -209,7 +247,7 @@ export class CacheFiller {
       bytes += sealed.length
       heat = Math.min(heat, worth)
       this.#waiting.push(arrival)
-      this.#underWay.add(chunk.number)
+      this.#underWay.set(chunk.number, chunk.isAskedFor)
     }
     if (heat !== Number.POSITIVE_INFINITY) onFull(bytes, heat)
   }

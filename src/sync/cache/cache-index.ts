@@ -153,6 +153,13 @@ export class CacheIndex {
     })
   }
 
+  /** Named by an entry, not here, and not known to be with nobody: somebody asks for it now. */
+  lacking(id: Uint8Array, round: number): WantedChunk | undefined {
+    const row = this.file.read(() => this.#find(id))
+    if (row === undefined || row.heat !== null || row.tried >= round) return undefined
+    return { number: row.number, id: id.slice(), age: row.age, isAskedFor: true }
+  }
+
   knows(id: Uint8Array): boolean {
     return this.file.read(() => this.#find(id) !== undefined)
   }

@@ -38,6 +38,8 @@ export const cacheLimits = {
 } as const
 
 export const cacheTimes = {
+  /** Until what was asked for in vain is fetched, together with what is asked for in this time. */
+  demandMs: 20,
   commitMs: 2_000,
   /** After the start, for the log to come: newest first is only known then. */
   patienceMs: 60_000,

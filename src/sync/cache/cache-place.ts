@@ -15,9 +15,9 @@ import { freePacks } from './free-packs.ts'
 
 export type CacheParts = Omit<
   CacheSideParts,
-  'directory' | 'quota' | 'hasFreed' | 'index' | 'asked' | 'connected' | 'isLogIdle' | 'commitLog'
+  'directory' | 'quota' | 'hasFreed' | 'index' | 'asked' | 'connected' | 'isLogIdle' | 'commitLog' | 'isCache'
 > & {
-  readonly replica: Pick<Replica, 'commit'>
+  readonly replica: Pick<Replica, 'commit' | 'log'>
   readonly peers: { readonly connected: number; readonly isIdle: boolean }
 }
 
@@ -96,6 +96,7 @@ export class CachePlace {
       connected: () => peers.connected,
       isLogIdle: () => peers.isIdle,
       commitLog: () => replica.commit(),
+      isCache: (device) => replica.log.membership.roleOf(device, replica.log.heads()) === 'cache',
     })
   }
 

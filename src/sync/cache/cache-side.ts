@@ -5,9 +5,11 @@ import type { CryptoSuite } from '../crypto/suite.ts'
 import type { CacheStatus, FolderStateName } from '../device/daemon-api.ts'
 import type { FileSystem } from '../disk/file-system.ts'
 import type { FolderSide } from '../folder/folder-side.ts'
+import type { DeviceId } from '../ids.ts'
 import type { FolderProblem } from '../plan/wanted.ts'
 import type { LogStore } from '../store/log-store.ts'
 import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
+import { systemTimers, type Timers } from '../transfer/timers.ts'
 import type { AskedChunks } from './asked-chunks.ts'
 import { CacheFiller } from './cache-filler.ts'
 import type { CacheIndex } from './cache-index.ts'
@@ -43,6 +45,9 @@ export interface CacheSideParts {
   readonly isLogIdle: () => boolean
   /** What has been received of the log is durable when it returns. */
   readonly commitLog: () => void
+  /** A cache as well: which of the two fetches is for them to find out, like any two neighbours. */
+  readonly isCache: (device: DeviceId) => boolean
+  readonly timers?: Timers
   /** The stores have to be opened again. */
   readonly onFault: (error: unknown) => void
 }
@@ -70,6 +75,7 @@ export class CacheSide implements FolderSide {
   #isDirty = false
   #nextCommit = 0
   #nextLook = 0
+  #isDemandDue = false
   #isStopped = false
 
   constructor(parts: CacheSideParts) {
@@ -181,8 +187,10 @@ export class CacheSide implements FolderSide {
     this.#parts.asked.listen({
       meanBytes: () => this.#filler.meanBytes,
       onMany: () => this.#guard(() => this.#noteUses()),
+      onMiss: () => this.#demandSoon(),
       onLost: () => this.#guard(() => this.#upkeep.takeLost()),
     })
+    this.#parts.fetcher.sharing.onClaimed = (ids, device) => this.#claimed(ids, device)
     this.logChanged()
   }
 
@@ -191,6 +199,7 @@ export class CacheSide implements FolderSide {
     this.#filler.stop(this.#trouble !== undefined)
     this.#longLists.stop()
     this.#parts.asked.listen(undefined)
+    this.#parts.fetcher.sharing.onClaimed = () => undefined
     this.#guard(() => {
       this.#noteUses()
       this.#upkeep.setClean()
@@ -306,6 +315,30 @@ export class CacheSide implements FolderSide {
     // What somebody needs may take the place of something else.
     if (isMissed) this.#filler.wake()
     this.#changed()
+  }
+
+  /** Not at the next tick: by then whoever asked has had it from far, and it would come a second time. */
+  #demandSoon(): void {
+    if (this.#isDemandDue || this.#isStopped || this.#trouble !== undefined) return
+    this.#isDemandDue = true
+    const timers = this.#parts.timers ?? systemTimers
+    timers.after(times.demandMs, () => {
+      this.#isDemandDue = false
+      this.#guard(() => {
+        if (this.#room.isDiskSpent) return
+        this.#noteUses()
+        if (this.#parts.connected() > 0) this.#filler.fill()
+      })
+    })
+  }
+
+  /** A reader is about to fetch from far what is not here. */
+  #claimed(ids: Uint8Array, device: DeviceId): Uint8Array | undefined {
+    let forBoth: Uint8Array | undefined
+    this.#guard(() => {
+      if (!this.#parts.isCache(device)) forBoth = this.#filler.demand(ids)
+    })
+    return forBoth
   }
 
   #makeRoom(bytes: number, below: number): void {

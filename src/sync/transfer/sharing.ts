@@ -22,8 +22,11 @@ export interface SharingParts {
   onChange(): void
 }
 
-/** What some neighbour is about to fetch from far: a cache may want to have it too. The ids are valid during the call. */
-export type OnClaimed = (ids: Uint8Array, peer: DeviceId) => void
+/**
+ * What some neighbour is about to fetch from far: a cache may want to have it too, and wants it before this returns. For
+ * each id 1 if this device fetches it for both. The ids are valid during the call.
+ */
+export type OnClaimed = (ids: Uint8Array, peer: DeviceId) => Uint8Array | undefined
 
 /**
  * Devices near each other fetch a chunk from far once: who is about to ask a far device for chunks claims them, hears from
@@ -47,7 +50,7 @@ export class Sharing {
   #paceMs: number = times.paceMs
   #isTicking = false
   #isClosed = false
-  onClaimed: OnClaimed = () => {}
+  onClaimed: OnClaimed = () => undefined
 
   constructor(parts: SharingParts) {
     this.#parts = parts
@@ -148,15 +151,40 @@ export class Sharing {
     const count = ids.length / hashLength
     const answer = new Uint8Array(count)
     const mayLook = neighbour.mayLook(count, now)
+    const isBelieved = neighbour.isBelieved(now)
+    const canFetch = mayLook && isBelieved && farWindows(this.#parts.peers) > 0
+    const forBoth = canFetch ? this.onClaimed(ids, device) : undefined
+    const taken: ChunkWant[] = []
     for (let index = 0; index < count; index++) {
       const id = ids.subarray(index * hashLength, (index + 1) * hashLength)
       const want = this.#parts.book.get(id)
-      if (want !== undefined) answer[index] = this.#judge(want, neighbour, neighbour.isBelieved(now))
+      if (want !== undefined && forBoth?.[index] === 1 && this.#takes(want, taken)) {
+        answer[index] = verdicts.mine
+      } else if (want !== undefined) answer[index] = this.#judge(want, neighbour, isBelieved)
       else if (mayLook && this.#parts.has(id)) answer[index] = verdicts.here
     }
     neighbour.wire.answer(number, answer)
-    this.onClaimed(ids, device)
+    if (taken.length > 0) {
+      this.#claim(
+        taken,
+        this.#active.filter((other) => other !== neighbour),
+      )
+    }
     this.#tickLater()
+  }
+
+  /** Whether this device fetches it instead of the neighbour that claims it: `taken` has to be claimed of the others. */
+  #takes(want: ChunkWant, taken: ChunkWant[]): boolean {
+    const { share, state } = want
+    if (share !== undefined && share.state !== 'claiming') return false
+    if (state === 'asked') this.#shares.own(want)
+    else if (state === 'queued' || state === 'held') {
+      // What the neighbour says to an earlier claim counts no more: it leaves the chunk to this device.
+      this.#shares.end(want)
+      this.#parts.book.hold(want)
+      taken.push(want)
+    } else return false
+    return true
   }
 
   #judge(want: ChunkWant, neighbour: Neighbour, isBelieved: boolean): number {

@@ -8,8 +8,9 @@ import { CacheSide } from '../../../src/sync/cache/cache-side.ts'
 import { MemoryDisk } from '../../../src/sync/chunks/memory-disk.ts'
 import { SqliteChunks } from '../../../src/sync/chunks/sqlite-chunks.ts'
 import { nodeContentSuite } from '../../../src/sync/content/content-suite.ts'
-import { toHex } from '../../../src/sync/ids.ts'
+import { toHex, type DeviceId } from '../../../src/sync/ids.ts'
 import type { ChunkFetcher, ChunkTaker, FetchStats } from '../../../src/sync/transfer/chunk-fetcher.ts'
+import type { Timers } from '../../../src/sync/transfer/timers.ts'
 import { putFile } from '../../../src/sync/tree/intents.ts'
 import { seededContent } from './content-samples.ts'
 import { ModelFileSystem } from './model-file-system.ts'
@@ -27,6 +28,7 @@ export class Neighbours implements Pick<ChunkFetcher, 'want' | 'cancel' | 'lacks
   /** In the order in which they were asked for. */
   readonly asked: string[] = []
   readonly verdicts: string[] = []
+  readonly sharing = { onClaimed: () => undefined }
   isLying = false
   waitingLists = 0
 
@@ -109,8 +111,21 @@ export class CacheWorld {
   #files = 0
   #seed = 0
 
-  constructor(quota = 16 * mib) {
+  readonly #office:
+    | { readonly fetcher: ChunkFetcher; readonly timers: Timers; readonly caches: readonly DeviceId[] }
+    | undefined
+
+  /** `office`: of a device in a world of several, instead of the table. */
+  constructor(
+    quota = 16 * mib,
+    office?: {
+      readonly fetcher: ChunkFetcher
+      readonly timers: Timers
+      readonly caches: readonly DeviceId[]
+    },
+  ) {
     this.quota = quota
+    this.#office = office
     this.author.found('peer')
     this.#disk.makeDirectory('/cache')
     this.wall = this.author.now
@@ -205,7 +220,9 @@ export class CacheWorld {
       index,
       asked,
       // NOTE: what a cache uses of a fetcher.
-      fetcher: neighbours as unknown as ChunkFetcher,
+      fetcher: this.#office?.fetcher ?? (neighbours as unknown as ChunkFetcher),
+      ...(this.#office && { timers: this.#office.timers }),
+      isCache: (device) => this.#office?.caches.includes(device) ?? false,
       store: author.store,
       suite: author.suite,
       clock: { monotonic: () => this.monotonic, wall: () => this.wall },

@@ -56,8 +56,7 @@ export class ChunkShelf {
   fails = false
 
   /** `wrongFirst`: so many places where something else is found. */
-  add(sealed: Uint8Array, wrongFirst = 0): Uint8Array {
-    const id = idOfChunk(sealed)
+  add(sealed: Uint8Array, wrongFirst = 0, id = idOfChunk(sealed)): Uint8Array {
     const sources: ChunkSource[] = []
     for (let index = 0; index <= wrongFirst; index++) {
       const path = index === wrongFirst ? 'right' : `wrong-${index}`
