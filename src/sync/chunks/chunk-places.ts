@@ -93,6 +93,16 @@ export class ChunkPlaces {
     this.#file.sql('DELETE FROM places WHERE holder = ?').run(holder)
   }
 
+  /** Of all items, whose numbers are going to mean others. Kept versions stay. */
+  clearItems(): void {
+    this.#doubts.clear()
+    this.#file.sql('DELETE FROM places WHERE holder > 0').run()
+  }
+
+  get hasItems(): boolean {
+    return this.#file.rows('SELECT 1 FROM places WHERE holder > 0 LIMIT 1').get() !== undefined
+  }
+
   setKept(version: EntryHash, rows: ChunkRows, size: number): void {
     this.clearKept(version)
     const { lastInsertRowid } = this.#file
@@ -172,18 +182,18 @@ export class ChunkPlaces {
 
   /** What comes behind a place, in one file and without a gap: at least one chunk, and more up to so many bytes. */
   stretchAfter(holder: number, number: number, limitBytes: number): Stretch | undefined {
-    const found = this.#file.rows<StretchRow>(nextPlaces).all(holder, number, stretchRows)
-    const [first] = found
-    if (first === undefined) return undefined
     const rows: StretchRow[] = []
     let bytes = 0
-    for (const row of found) {
+    for (const row of this.#file.rows<StretchRow>(nextPlaces).iterate(holder, number, stretchRows)) {
       const [of, , offset, length] = row
-      if (of !== first[0] || offset !== first[2] + bytes) break
-      if (rows.length > 0 && bytes + length > limitBytes) break
+      const [head] = rows
+      const isNext = head === undefined || (of === head[0] && offset === head[2] + bytes)
+      if (!isNext || (head !== undefined && bytes + length > limitBytes)) break
       rows.push(row)
       bytes += length
     }
+    const [first] = rows
+    if (first === undefined) return undefined
     const ids = new Uint8Array(rows.length * chunkIdLength)
     const keys = new Uint8Array(rows.length * chunkIdLength)
     for (const [index, [, , , , id, key]] of rows.entries()) {

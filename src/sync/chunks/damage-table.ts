@@ -83,6 +83,11 @@ export class DamageTable {
     this.#files -= Number(changes)
   }
 
+  clearFiles(): void {
+    this.#file.sql('DELETE FROM damaged_files').run()
+    this.#files = 0
+  }
+
   filesAfter(item: number, limit: number): number[] {
     const text = 'SELECT item FROM damaged_files WHERE item > ? ORDER BY item LIMIT ?'
     return this.#file

@@ -98,7 +98,7 @@ export class SqliteChunks implements ChunkStore {
     }
   }
 
-  /** False for an index made anew, until who knows the items' contents and what is kept has told it all of that. */
+  /** False for an index made anew, or after `forgetItems`, until who knows the items' contents and what is kept has told it all of that. */
   get isComplete(): boolean {
     const text = 'SELECT 1 FROM facts WHERE name = ?'
     return this.#file.read(() => this.#file.rows(text).get(completeFact) !== undefined)
@@ -118,6 +118,20 @@ export class SqliteChunks implements ChunkStore {
 
   removeFile(item: number): void {
     this.#file.write(() => this.#places.clear(item))
+  }
+
+  /**
+   * There is a new list of items, and the numbers of the old one get other meanings: what was said of them goes. Packs and
+   * kept versions stay; then the index is no more complete than one made anew.
+   */
+  forgetItems(): void {
+    const isKnown = this.#file.read(() => this.#places.hasItems || this.#damage.files > 0)
+    if (!isKnown) return
+    this.#lasting(() => {
+      this.#places.clearItems()
+      this.#damage.clearFiles()
+      this.#file.sql('DELETE FROM facts WHERE name = ?').run(completeFact)
+    })
   }
 
   addKept(version: EntryHash, rows: ChunkRows, size: number): void {

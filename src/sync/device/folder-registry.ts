@@ -125,7 +125,8 @@ export class FolderRegistry {
 
   /**
    * Let in again. What was last seen to agree is forgotten, so that all that the disk has is united with the folder: the
-   * log may not show any more what this device wrote while it was out. Log, old content and chunks stay.
+   * log may not show any more what this device wrote while it was out. Log, old content and chunks stay; where these
+   * lay in the user's files is told anew, see `openStores`.
    */
   async rejoin(folder: Folder, invited: Invited): Promise<Folder> {
     const { id } = folder

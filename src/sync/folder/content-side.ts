@@ -106,6 +106,7 @@ export class ContentSide {
       onStale: () => this.#planAgain(),
       onProblem: (problem) =>
         this.#problems.add(problem.code === 'FOLDER_EDIT_RESCUED' ? 'rescued' : 'download', problem),
+      onSettled: (path) => this.#problems.clear('download', path),
       onProgress: () => this.#wake(),
       onFault: (error) => this.#fault(error),
     })
@@ -296,7 +297,6 @@ export class ContentSide {
     if (again !== undefined) this.scanSoon(again)
     if (this.#nextRescan > 0 && now >= this.#nextRescan) this.scanSoon('everything')
     this.downloads.tick()
-    if (this.downloads.failed === 0) this.#problems.set('download', [])
     this.#watcher.tick()
     this.#guard(this.#upkeep.heal())
     if (this.#isQuiet) this.#guard(this.#upkeep.tick())

@@ -28,6 +28,8 @@ export interface Download {
   retryAt: number
   /** How often it was tried in vain. */
   failures: number
+  /** The path that a problem was told of, which still holds. */
+  toldPath: string | undefined
 }
 
 export type DownloadState =
@@ -58,6 +60,7 @@ export function newDownload(wanted: WantedContent): Download {
     progressAt: 0,
     retryAt: 0,
     failures: 0,
+    toldPath: undefined,
   }
 }
 

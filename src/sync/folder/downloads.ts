@@ -35,6 +35,8 @@ export interface DownloadParts {
   /** The log or the items have moved on. */
   readonly onStale: () => void
   readonly onProblem: (problem: FolderProblem) => void
+  /** What was told of this path as a wanted version's place is so no longer. */
+  readonly onSettled: (path: string) => void
   /** A store or a thread failed, and with it what the folder knows. */
   readonly onFault: (error: unknown) => void
   /** Something is in its place now, or a place has become free. */
@@ -70,6 +72,7 @@ export class Downloads {
       arrived: (bytes: number) => {
         this.#presentBytes += bytes
       },
+      given: (download: Download) => this.#unsay(download),
     }
     this.#small = new SmallDownloads(parts, owner)
     this.#large = new LargeDownloads(parts, owner)
@@ -106,10 +109,15 @@ export class Downloads {
       if (isSame) before.wanted = wanted
       if (isSame && before.state !== 'dropped' && before.state !== 'failed') return
       if (isSame && before.state === 'failed' && before.retryAt > this.#parts.clock.monotonic()) return
-      this.#remove(before)
     }
     const download = newDownload(wanted)
-    if (before?.wanted.version === wanted.version) download.failures = before.failures
+    if (before?.wanted.version === wanted.version) {
+      download.failures = before.failures
+      // It is named until there is news of it, and not in between whenever it is tried.
+      download.toldPath = before.toldPath
+      before.toldPath = undefined
+    }
+    if (before !== undefined) this.#remove(before)
     this.#byPlace.set(key, download)
     this.#bytes += download.size
     this.#begin(download)
@@ -225,6 +233,8 @@ export class Downloads {
     download.retryAt = clock.monotonic() + waited
     const { parent, name } = download.wanted
     const path = [...(items.path(parent) ?? []), name].join('/')
+    this.#unsay(download)
+    download.toldPath = path
     onProblem({ code: problemCode(code), path, message, fix: fixes[code] ?? defaultFix })
     this.#parts.onProgress()
   }
@@ -233,6 +243,8 @@ export class Downloads {
     if (download.state === 'dropped') return
     const key = placeKey(download.wanted)
     if (this.#byPlace.get(key) === download) this.#byPlace.delete(key)
+    this.#unsay(download)
+    if (download.size <= smallFileBytes) this.#small.drop(download)
     this.#release(download)
     if (download.state === 'failed') this.#failed--
     download.state = 'dropped'
@@ -243,6 +255,13 @@ export class Downloads {
       this.#bytes = 0
       this.#presentBytes = 0
     }
+  }
+
+  #unsay(download: Download): void {
+    const { toldPath } = download
+    if (toldPath === undefined) return
+    download.toldPath = undefined
+    this.#parts.onSettled(toldPath)
   }
 
   /** Who handed over chunks need not wait any longer. */

@@ -57,5 +57,11 @@ function openEach(options: FolderOptions, repairs: StoreRepairs, opened: { close
     ...(quota !== undefined && { packBytes: packBytesOf(quota) }),
   }
   const chunks = stores?.chunks(places) ?? repairs.openChunks(() => new SqliteChunks(chunkOptions))
+  opened.push(chunks)
+  // Set aside, or dropped before the folder was joined again: their numbers are going to be those of other files.
+  if (items.totals().files === 0) {
+    chunks.forgetItems()
+    chunks.commit()
+  }
   return { items, chunks, cache }
 }

@@ -103,7 +103,11 @@ class LargeDownload {
       const { clock } = this.#parts
       download.state = 'fetching'
       download.progressAt = clock.monotonic()
+      let isOwn = true
       const onArrived = (bytes: number): void => {
+        // What this device has comes first, and at once.
+        if (!isOwn) this.#owner.given(download)
+        isOwn = false
         download.present += bytes
         download.progressAt = clock.monotonic()
         this.#owner.arrived(bytes)

@@ -133,6 +133,23 @@ test('a file that is written to meanwhile is no damage', async () => {
   expect(statSync(own.path('f')).size).toBe(14)
 })
 
+test('small files share a step, and each is looked at', async () => {
+  for (let index = 0; index < 100; index++) own.put(`s${index}`, Buffer.from(`content of s${index}`))
+  await own.scan()
+  const small = own.items.child(rootItem, 's70')!
+  writeFileSync(own.path('s70'), 'content of S70')
+  utimesSync(own.path('s70'), 1_000_000, 1_000_000)
+  own.items.update(small.id, { print: fingerprintOf(own.fs.stat(own.path('s70'))!) })
+  const scrubbing = scrub()
+  now += 40 * day
+  let steps = 0
+  for (let isEnd = false; !isEnd; steps++) isEnd = await scrubbing.step()
+  // Three or four for the large one, two for the small ones, one that finds no packs and one no more files.
+  expect(steps).toBeLessThanOrEqual(8)
+  await minutes(scrubbing, 2)
+  expect(own.chunks.damagedFiles(0, 10)).toEqual([small.id])
+})
+
 test('where it is survives a restart', async () => {
   const before = scrub()
   await before.step()

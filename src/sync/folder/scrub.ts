@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/logger.ts'
 import type { Stretch } from '../chunks/chunk-places.ts'
 import { samePrint, type FileSystem, type Fingerprint } from '../disk/file-system.ts'
-import type { CheckedFile } from '../work/job.ts'
+import type { CheckedFile, CheckJob } from '../work/job.ts'
 import { judgeFile, markDamaged, type FileDamageParts } from './file-damage.ts'
 import { duePart, freshPass, readPass, type ScrubPass } from './scrub-pass.ts'
 
@@ -31,6 +31,8 @@ export interface ScrubCounters {
 
 const note = 'scrub'
 const stepBytes = 1024 * 1024
+/** Small files share a step. */
+const stepFiles = 64
 /** What was written to a moment ago, or is mapped into a program, may differ from its stat for a while. */
 const youngMs = 10 * 60_000
 /** A file that looks damaged is read once more after this, before it is believed. */
@@ -125,20 +127,47 @@ export class Scrub {
   }
 
   async #files(): Promise<boolean> {
-    const { chunks, pool, keys, halted } = this.#parts
-    const { holder, number } = this.#pass
-    const stretch = chunks.stretchAfter(holder, number, stepBytes)
-    if (stretch === undefined) return true
-    const { rows, path, offset } = stretch
-    this.#pass = { ...this.#pass, holder: stretch.holder, number: stretch.number + rows.lengths.length - 1 }
-    this.#read(stretch.bytes)
-    if (path === undefined || !this.#isWorthReading(stretch)) return false
-    const part = { path, offset, keys: rows.keys, lengths: rows.lengths }
-    const [file] = (await pool.run('check', { keys, files: [part], halted })).files
-    if (file === undefined || new Uint8Array(halted)[0] !== 0) return false
-    if (stretch.holder < 0) this.#judgeKept(stretch, file)
-    else this.#judgeItem(stretch.holder, file)
+    const { pool, keys, halted } = this.#parts
+    const stretches = this.#nextStretches()
+    if (stretches.length === 0) return true
+    const read: Stretch[] = []
+    const parts: CheckJob['files'][number][] = []
+    for (const stretch of stretches) {
+      const { rows, path, offset } = stretch
+      if (path === undefined || !this.#isWorthReading(stretch)) continue
+      read.push(stretch)
+      parts.push({ path, offset, keys: rows.keys, lengths: rows.lengths })
+    }
+    if (parts.length === 0) return false
+    const { files } = await pool.run('check', { keys, files: parts, halted })
+    for (const [index, stretch] of read.entries()) {
+      const file = files[index]
+      if (file === undefined || new Uint8Array(halted)[0] !== 0) return false
+      if (stretch.holder < 0) this.#judgeKept(stretch, file)
+      else this.#judgeItem(stretch.holder, file)
+    }
     return false
+  }
+
+  /** As much of one large file, or as many small ones, as a step reads. */
+  #nextStretches(): Stretch[] {
+    const { chunks } = this.#parts
+    const stretches: Stretch[] = []
+    let left = stepBytes
+    while (stretches.length < stepFiles && left > 0) {
+      const { holder, number } = this.#pass
+      const stretch = chunks.stretchAfter(holder, number, left)
+      if (stretch === undefined || (stretches.length > 0 && stretch.bytes > left)) break
+      this.#pass = {
+        ...this.#pass,
+        holder: stretch.holder,
+        number: stretch.number + stretch.rows.lengths.length - 1,
+      }
+      this.#read(stretch.bytes)
+      left -= stretch.bytes
+      stretches.push(stretch)
+    }
+    return stretches
   }
 
   /** A user's file that no program may be at work in. */

@@ -14,6 +14,8 @@ export interface DownloadOwner {
   fail(download: Download, code: string, message: string): void
   /** Bytes of plaintext that are here now. */
   arrived(bytes: number): void
+  /** A device gave something of it: it is not missing altogether. */
+  given(download: Download): void
 }
 
 const filesAtOnce = 256
@@ -48,6 +50,8 @@ export class SmallDownloads implements ChunkTaker {
   readonly #waiting = new Map<string, Waiters>()
   /** Chunks of files that wait for others of theirs. */
   readonly #held = new HeldChunks()
+  /** Chunks that downloads waited for which are gone. */
+  readonly #loose = new Set<string>()
   readonly #queue: Download[] = []
   readonly #active = new Set<Download>()
   #activeBytes = 0
@@ -108,12 +112,14 @@ export class SmallDownloads implements ChunkTaker {
       if (isAlone && !isWaited) download.settles.set(row, verdict.resolve)
       isWaited ||= isAlone
       this.#got(download, row)
+      this.#owner.given(download)
     }
     return isWaited ? verdict.promise : 'ok'
   }
 
   /** What nobody connected has must not hold up what they have. */
   tick(now: number): void {
+    this.#cancelLoose()
     const { wantedIds, missingIds } = this.#parts.fetcher.stats()
     if (missingIds === 0 || wantedIds === 0) return
     for (const download of this.#active) {
@@ -124,6 +130,31 @@ export class SmallDownloads implements ChunkTaker {
       this.#parts.placing.storeSealed(download)
       this.#owner.fail(download, 'FOLDER_CONTENT_MISSING', 'no connected device has its content')
     }
+  }
+
+  /** Nobody needs it any more: what it waited for is asked for no longer, unless others wait for it as well. */
+  drop({ rows, state }: Download): void {
+    if (rows === undefined || this.#isStopped || (state !== 'fetching' && state !== 'failed')) return
+    for (let row = 0; row < rows.lengths.length; row++) {
+      const key = idText(idOf(rows, row))
+      if (this.#waiting.has(key)) this.#loose.add(key)
+    }
+  }
+
+  /** Not at once: what is tried again is dropped and begun in one step, and need not be asked for anew. */
+  #cancelLoose(): void {
+    if (this.#loose.size === 0) return
+    const ids: Uint8Array[] = []
+    for (const key of this.#loose) {
+      const waiters = this.#waiting.get(key)
+      if (waiters === undefined) continue
+      waiters.list = waiters.list.filter(({ download }) => download.state !== 'dropped')
+      if (waiters.list.length > 0) continue
+      this.#waiting.delete(key)
+      ids.push(Buffer.from(key, 'latin1'))
+    }
+    this.#loose.clear()
+    this.#parts.fetcher.cancel(this, ids)
   }
 
   /** No connected device has some chunk of it. */
@@ -155,6 +186,7 @@ export class SmallDownloads implements ChunkTaker {
     this.#isStopped = true
     this.#parts.fetcher.cancel(this)
     this.#waiting.clear()
+    this.#loose.clear()
     this.#parts.arriving?.remove(this.#held)
     await this.#run
   }

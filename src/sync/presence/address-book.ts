@@ -1,4 +1,4 @@
-import { parseHostPort } from '../../net/address.ts'
+import { canonicalAddress, isThisMachine, parseHostPort } from '../../net/address.ts'
 import { BoundedMap } from '../../base/bounded-map.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { DeviceId } from '../ids.ts'
@@ -34,12 +34,11 @@ export class AddressBook {
    */
   toldTo(link: Link, isMember: (device: DeviceId) => boolean): KnownAddresses[] {
     const now = this.#clock.monotonic()
-    const isOwnMachine = isLoopback(link.address)
     const known: KnownAddresses[] = []
     for (const [device, { addresses, at }] of [...this.#met.entries()].reverse()) {
       if (known.length === limits.devices) break
       if (device === link.peer || !isMember(device)) continue
-      const meant = addresses.filter((address) => isMeant(address) && (isOwnMachine || !isLoopback(address)))
+      const meant = addresses.filter((address) => isMeant(address, link))
       if (meant.length === 0) continue
       known.push({ device, addresses: meant, ageSeconds: Math.floor((now - at) / 1000) })
     }
@@ -47,13 +46,39 @@ export class AddressBook {
   }
 }
 
-/** Link-local addresses are good on one network only, and their zone on one machine. */
-function isMeant(address: string): boolean {
-  const host = parseHostPort(address)?.host.toLowerCase()
-  return host !== undefined && !host.includes('%') && !/^fe[89ab]/.test(host)
+/**
+ * What the other end of a link said, without what it should not have said: it would make this device dial itself, or
+ * somebody else in a network that only the other end knows.
+ */
+export function heardFrom(link: Link, known: readonly KnownAddresses[]): readonly KnownAddresses[] {
+  return known.flatMap((each) => {
+    const addresses = each.addresses.filter((address) => isMeant(address, link))
+    return addresses.length === 0 ? [] : [{ ...each, addresses }]
+  })
 }
 
-function isLoopback(address: string): boolean {
-  const host = parseHostPort(address)?.host ?? ''
-  return host === '::1' || host === 'localhost' || host.startsWith('127.') || host.startsWith('::ffff:127.')
+/** At both ends of this link it is the same device. */
+function isMeant(address: string, link: Link): boolean {
+  const host = hostOf(address)
+  if (host === undefined || isLinkLocal(host) || isOddNumber(host)) return false
+  return !isLoopback(host) || isLoopback(hostOf(link.address) ?? '')
+}
+
+/** Good on one network only, and with a zone on one machine. */
+function isLinkLocal(host: string): boolean {
+  return host.includes('%') || /^(fe[89ab]|169\.254\.)/.test(canonicalAddress(host) ?? host)
+}
+
+/** Resolvers take `127.1`, `2130706433` and `0x7f.1` for addresses. */
+function isOddNumber(host: string): boolean {
+  return canonicalAddress(host) === undefined && !host.includes(':') && /(^|\.)(\d+|0x[\da-f]*)$/.test(host)
+}
+
+function isLoopback(host: string): boolean {
+  return isThisMachine(host) || /(^|\.)localhost$/.test(host)
+}
+
+/** A name without its last dot. */
+function hostOf(address: string): string | undefined {
+  return parseHostPort(address)?.host.toLowerCase().replace(/\.$/, '')
 }

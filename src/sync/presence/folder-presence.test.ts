@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { chunkOf, idOfChunk } from '../../../test/sync/support/chunk-shelf.ts'
-import { lan, OfficeWorld, type OfficeDevice } from '../../../test/sync/support/office-world.ts'
+import { lan, linkOf, OfficeWorld, type OfficeDevice } from '../../../test/sync/support/office-world.ts'
 import { concatBytes } from '../format/cbor.ts'
 import { toHex } from '../ids.ts'
+import { heardFrom } from './address-book.ts'
 import { FolderPresence, type FolderPresenceParts } from './folder-presence.ts'
 import { presenceLimits as limits } from './presence-limits.ts'
 
@@ -123,6 +124,35 @@ describe('where members are', () => {
     await world.time.advance(60_000)
     expect(a.told.slice(1)).toEqual(['d4 192.0.2.212:22783', 'c3 192.0.2.195:22783'])
     expect(b.told).toEqual([])
+  })
+})
+
+describe('addresses that somebody should not have told', () => {
+  test('are not dialled: neither this machine nor what only its own network knows', async () => {
+    const { world, a } = pair()
+    const liar = world.liar('ee', [a])
+    const addresses = [
+      ['127.0.0.1:80', '[::1]:80', '[0:0:0:0:0:0:0:1]:80', '[::ffff:127.0.0.1]:80', 'LocalHost.:80'],
+      ['a.localhost:80', '0.0.0.0:80', '[::]:80', ':80', '127.1:80', '2130706433:80', '0x7f.1:80'],
+      ['[fe80::1]:80', '[fe80::1%eth0]:80', '169.254.1.2:80', '[::ffff:7f00:1]:80', '198.51.100.7:80'],
+    ]
+    const known = addresses.map((each, index) => {
+      return { device: `c${index}`.repeat(32), addresses: each, ageSeconds: 1 }
+    })
+    liar.says[0]?.({ type: 'addresses', known })
+    await world.time.advance(40_000)
+    expect(a.told).toEqual(['c2 198.51.100.7:80'])
+    expect(a.strikes).toEqual([])
+  })
+
+  test('but by who is on this machine: it means the same devices', () => {
+    const { a, b } = pair()
+    const known = [{ device: 'c3'.repeat(32), addresses: ['127.0.0.1:80', '[fe80::1]:80'], ageSeconds: 1 }]
+    const heard = (address: string): string[] =>
+      heardFrom({ ...linkOf(a, b, lan), address }, known).flatMap(({ addresses }) => addresses)
+    expect(heard('127.0.0.1:22783')).toEqual(['127.0.0.1:80'])
+    expect(heard('[::1]:22783')).toEqual(['127.0.0.1:80'])
+    expect(heard('192.0.2.1:22783')).toEqual([])
   })
 })
 

@@ -5,7 +5,7 @@ import type { DeviceId } from '../ids.ts'
 import type { FrameStream, Link } from '../link/link.ts'
 import type { Sharing } from '../transfer/sharing.ts'
 import { systemTimers, type Timers } from '../transfer/timers.ts'
-import { AddressBook } from './address-book.ts'
+import { AddressBook, heardFrom } from './address-book.ts'
 import { decodeNotes, decodeSince, encodeNotes, type MemberNote } from './member-notes.ts'
 import { presenceTimes as times } from './presence-limits.ts'
 import type { KnownAddresses, State } from './presence-message.ts'
@@ -122,7 +122,7 @@ export class FolderPresence implements Presence {
       onState: (from, state) => this.#heard(from, state),
       onAddresses: (from, known) => {
         const told = this.#met.get(from.peer)
-        if (told?.session === from) told.heard = known
+        if (told?.session === from) told.heard = heardFrom(told.link, known)
       },
       onStrike: (peer, detail) => this.#struck(peer, detail),
       onClosed: (closed) => this.#closed(closed),

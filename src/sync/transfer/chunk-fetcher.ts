@@ -6,7 +6,7 @@ import type { FrameStream } from '../link/link.ts'
 import { Asker } from './asker.ts'
 import type { ListPart } from './chunk-message.ts'
 import { ChunkPeer, type AskedRange, type AskedWants, type PeerOwner } from './chunk-peer.ts'
-import type { ChunkTaker } from './chunk-want.ts'
+import type { ChunkTaker, ChunkWant } from './chunk-want.ts'
 import { Handover } from './handover.ts'
 import { ListFetcher } from './list-fetcher.ts'
 import type { RateLimit } from './rate-limit.ts'
@@ -183,14 +183,16 @@ export class ChunkFetcher {
     return this.#peers.size > 0 && this.#book.isMissing(id)
   }
 
-  /** The taker gets nothing more. */
-  cancel(taker: ChunkTaker): void {
+  /** The taker gets nothing more; or nothing of these, but for what it has been handed already. */
+  cancel(taker: ChunkTaker, ids?: Iterable<Uint8Array>): void {
     const useless = new Set<AskedWants>()
-    this.#book.cancel(taker, (want) => {
+    const onUseless = (want: ChunkWant): void => {
       const { request } = want
       want.request = undefined
       if (request !== undefined && --request.live === 0) useless.add(request)
-    })
+    }
+    if (ids === undefined) this.#book.cancel(taker, onUseless)
+    else this.#book.cancelSome(taker, ids, onUseless)
     for (const request of useless) {
       for (const peer of this.#peers.values()) if (peer.requests.includes(request)) peer.cancel(request)
     }

@@ -134,13 +134,30 @@ export class WantBook {
     const wants = this.#takers.get(taker)
     if (wants === undefined) return
     this.#takers.delete(taker)
-    for (const want of wants) {
-      want.takers = want.takers.filter((other) => other !== taker)
-      if (want.takers.length > 0 || want.state === 'settling') continue
-      if (want.request !== undefined) onUseless(want)
-      else if (want.state === 'queued') this.#dead++
-      this.finish(want)
+    for (const want of wants) this.#withdraw(want, taker, onUseless)
+    this.#sweepIfMany()
+  }
+
+  /** Drops some of them. */
+  cancelSome(taker: ChunkTaker, ids: Iterable<Uint8Array>, onUseless: (want: ChunkWant) => void): void {
+    for (const id of ids) {
+      const want = this.get(id)
+      if (want === undefined || !this.isWanted(want, taker)) continue
+      this.satisfied(want, taker)
+      this.#withdraw(want, taker, onUseless)
     }
+    this.#sweepIfMany()
+  }
+
+  #withdraw(want: ChunkWant, taker: ChunkTaker, onUseless: (want: ChunkWant) => void): void {
+    want.takers = want.takers.filter((other) => other !== taker)
+    if (want.takers.length > 0 || want.state === 'settling') return
+    if (want.request !== undefined) onUseless(want)
+    else if (want.state === 'queued') this.#dead++
+    this.finish(want)
+  }
+
+  #sweepIfMany(): void {
     if (this.#dead > mostDead && this.#dead > this.queuedIds) this.#sweep()
   }
 
