@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { FolderStatus } from '../../src/sync/device/daemon-api.ts'
 import { Device, type DeviceOptions } from './support/device.ts'
 import { noise, write } from './support/files.ts'
 import { remount, withDiskAt } from './support/privileges.ts'
@@ -115,13 +116,10 @@ describe('a cache on a disk that is smaller than its quota', () => {
   it('goes on when the disk has grown', async () => {
     remount(office.box.pid, office.disk, 'size=400m')
     await untilHolds(office, 40 * mib)
-    const { errors, cache } = await office.box.until(
-      folder,
-      'no error',
-      (status) => status.errors.length === 0,
-    )
+    const isTrue = ({ errors, cache }: FolderStatus): boolean =>
+      errors.length === 0 && cache?.usedBytes === packBytes(disk)
+    const { errors } = await office.box.until(folder, 'no error, and the bytes on the disk', isTrue)
     expect(errors).toEqual([])
-    expect(cache?.usedBytes).toBe(packBytes(disk))
   })
 })
 

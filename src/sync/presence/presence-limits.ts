@@ -19,7 +19,7 @@ export const presenceLimits = {
 export const presenceTimes = {
   tickMs: 1_000,
   stateMs: 10_000,
-  addressesMs: 30_000,
+  addressesMs: 5_000,
   /** Ids of a question that are looked up at once, and until the next ones are. */
   lookIds: 256,
   lookMs: 20,
