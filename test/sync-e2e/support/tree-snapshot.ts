@@ -55,8 +55,8 @@ function describe(path: string): string | undefined {
     if (stat.isDirectory()) return 'directory'
     if (stat.isSymbolicLink()) return `symlink to ${readlinkSync(path)}`
     const hash = createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 16)
-    // Node sets times as a number of seconds, good to a quarter of a microsecond.
-    const time = Math.round(stat.mtimeMs * 1000) / 1000
+    // Node sets times as numbers of seconds, good to a microsecond or so: a comparison of those would fail now and then.
+    const time = Math.round(stat.mtimeMs)
     return `file ${stat.size} ${hash} ${(stat.mode & 0o100) === 0 ? '-' : 'x'} ${time}`
   } catch {
     return undefined
