@@ -116,9 +116,8 @@ describe('a cache on a disk that is smaller than its quota', () => {
   it('goes on when the disk has grown', async () => {
     remount(office.box.pid, office.disk, 'size=400m')
     await untilHolds(office, 40 * mib)
-    // What was cut off when the disk was full may lie behind the end of a pack until the next start.
     const isTrue = ({ errors, cache }: FolderStatus): boolean =>
-      errors.length === 0 && cache !== null && Math.abs(packBytes(disk) - cache.usedBytes) < 8 * mib
+      errors.length === 0 && cache?.usedBytes === packBytes(disk)
     const { errors } = await office.box.until(folder, 'no error, and the bytes on the disk', isTrue)
     expect(errors).toEqual([])
   })

@@ -19,8 +19,8 @@ export interface PackParts {
 const largestRecord = 64 * 1024 * 1024
 
 /**
- * Brings index and files together when the store is opened: packs that went are forgotten, packs that the index does not
- * know are read into it, every chunk verified. Those are all of them if the index is new, and else one that had been
+ * Brings index and files together when the store is opened: packs that went are forgotten, bytes behind the ends that the
+ * index knows are cut off, packs that it does not know are read into it, every chunk verified. Those are all of them if the index is new, and else one that had been
  * begun when the machine stopped. Answers how many packs were read.
  */
 export function adoptPacks(parts: PackParts): number {
@@ -30,6 +30,7 @@ export function adoptPacks(parts: PackParts): number {
   const present = new Set(files.numbers())
   for (const pack of packs.all()) {
     const size = present.has(pack.number) ? (files.size(pack.number) ?? 0) : 0
+    if (size > pack.size) files.cut(pack.number, pack.size)
     if (size >= pack.size) continue
     onProblem(`pack ${packName(pack.number)} has ${size} bytes of ${pack.size}: what is missing is forgotten`)
     parts.sealed.dropBehind(pack.number, size)

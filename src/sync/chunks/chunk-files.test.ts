@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -146,6 +147,18 @@ describe('packs', () => {
     expect([readable(crashed), crashed.stats().chunks]).toEqual([10, 10])
     fill(crashed)
     expect(readable(crashed)).toBe(40)
+  })
+
+  test('of all of them what is behind their ends goes, so that they are as long as is said', () => {
+    const store = open()
+    fill(store)
+    store.close()
+    const names = readdirSync(packs)
+    expect(names.length).toBeGreaterThan(2)
+    for (const name of names) appendFileSync(join(packs, name), Buffer.alloc(700, 1))
+    const { packBytes } = open().stats()
+    const onDisk = readdirSync(packs).reduce((sum, name) => sum + statSync(join(packs, name)).size, 0)
+    expect(packBytes).toBe(onDisk)
   })
 
   test('that lost their end, or went: what was there is forgotten, what is there is not', () => {

@@ -81,6 +81,16 @@ export class PackFiles {
     this.#disk.truncate(file, size)
   }
 
+  /** Of a pack that does not grow: what is behind that end goes. */
+  cut(number: number, size: number): void {
+    const file = this.#disk.open(this.path(number), 'update')
+    try {
+      this.#disk.truncate(file, size)
+    } finally {
+      this.#disk.close(file)
+    }
+  }
+
   /** Answers where the sealed chunk will be in the current pack; the bytes must stay as they are until `flush`. */
   append(id: Uint8Array, sealed: Uint8Array): number {
     const current = this.#current
