@@ -7,11 +7,12 @@ import {
   closeOperatorServer,
   createOperatorServer,
   jsonAnswer,
+  listenOperatorServer,
   methodNotAllowed,
   textAnswer,
   type OperatorAnswer,
   type OperatorRequest,
-} from './operator-server.ts'
+} from '../../net/operator-server.ts'
 import type { Readiness } from './readiness.ts'
 
 export interface AdminServerOptions {
@@ -43,23 +44,14 @@ export class AdminServer {
   /** Rejects with HarpError LISTEN_FAILED. */
   async start(): Promise<void> {
     const { address, log } = this.#options
-    const { promise, resolve, reject } = Promise.withResolvers<undefined>()
-    const onError = (error: Error): void => {
+    const explain = (error: Error): HarpError => {
       const where = `${formatHostPort(address)} (HARP_ADMIN_ADDRESS)`
-      reject(
-        new HarpError('LISTEN_FAILED', `cannot listen on ${where}: ${errorCode(error)}`, {
-          cause: error,
-          fix: 'stop the program that has the port, or set HARP_ADMIN_ADDRESS to another address, or to off',
-        }),
-      )
+      return new HarpError('LISTEN_FAILED', `cannot listen on ${where}: ${errorCode(error)}`, {
+        cause: error,
+        fix: 'stop the program that has the port, or set HARP_ADMIN_ADDRESS to another address, or to off',
+      })
     }
-    this.#server.once('error', onError)
-    this.#server.listen({ host: address.host, port: address.port }, () => resolve(undefined))
-    await promise
-    this.#server.removeListener('error', onError)
-    this.#server.on('error', (error) => log.error({ code: errorCode(error) }, 'admin address failed'))
-    const bound = this.#server.address()
-    if (bound !== null && typeof bound === 'object') this.#address = { host: address.host, port: bound.port }
+    this.#address = await listenOperatorServer(this.#server, address, explain, log)
   }
 
   stop(): void {

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { silentLogger } from '../../base/logger.ts'
 import { ControlClient } from './control-client.ts'
 import { ControlSocket, controlSocketPath } from './control-socket.ts'
-import { jsonAnswer, type OperatorHandler } from './operator-server.ts'
+import { jsonAnswer, type OperatorHandler } from '../../net/operator-server.ts'
 
 let directory = ''
 const sockets: ControlSocket[] = []

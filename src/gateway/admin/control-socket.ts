@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { errorCode } from '../../base/errors.ts'
 import type { Logger } from '../../base/logger.ts'
 import { gatewayError } from '../errors.ts'
-import { closeOperatorServer, createOperatorServer, type OperatorHandler } from './operator-server.ts'
+import { closeOperatorServer, createOperatorServer, type OperatorHandler } from '../../net/operator-server.ts'
 
 export interface ControlSocketOptions {
   readonly stateDir: string

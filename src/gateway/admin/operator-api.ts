@@ -7,7 +7,12 @@ import type { BruteForce } from '../access/brute-force.ts'
 import type { EngineStatus } from '../engine/engines.ts'
 import type { TunnelOverview } from '../tunnels/tunnel-status.ts'
 import type { AppStatus } from './app-overview.ts'
-import { jsonAnswer, methodNotAllowed, type OperatorAnswer, type OperatorHandler } from './operator-server.ts'
+import {
+  jsonAnswer,
+  methodNotAllowed,
+  type OperatorAnswer,
+  type OperatorHandler,
+} from '../../net/operator-server.ts'
 import { tokenRoutes, type TokenRegister } from './token-routes.ts'
 
 export interface OperatorApiOptions {

@@ -4,7 +4,12 @@ import { HarpError } from '../../base/errors.ts'
 import { parseJson } from '../nextcloud/exapp-meta.ts'
 import { checkTokenRequest } from '../tokens/token-record.ts'
 import type { TokenStore } from '../tokens/token-store.ts'
-import { jsonAnswer, methodNotAllowed, type OperatorAnswer, type OperatorRequest } from './operator-server.ts'
+import {
+  jsonAnswer,
+  methodNotAllowed,
+  type OperatorAnswer,
+  type OperatorRequest,
+} from '../../net/operator-server.ts'
 
 export type TokenRegister = Pick<TokenStore, 'list' | 'add' | 'revoke'>
 

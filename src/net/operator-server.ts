@@ -1,6 +1,7 @@
 import http from 'node:http'
-import { errorMessage } from '../../base/errors.ts'
-import type { Logger } from '../../base/logger.ts'
+import { errorCode, errorMessage } from '../base/errors.ts'
+import type { Logger } from '../base/logger.ts'
+import type { HostPort } from './address.ts'
 
 /**
  * HTTP for operators' tools: the admin address and the control socket. Small requests, few connections, short
@@ -42,6 +43,24 @@ export function createOperatorServer(handle: OperatorHandler, log: Logger): http
     void serve(request, response, handle, log)
   })
   return server
+}
+
+/** Where it listens then; rejects with what `explain` makes of the system's error. Later errors are in the log. */
+export async function listenOperatorServer(
+  server: http.Server,
+  { host, port }: HostPort,
+  explain: (error: Error) => Error,
+  log: Logger,
+): Promise<HostPort> {
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>()
+  const onError = (error: Error): void => reject(explain(error))
+  server.once('error', onError)
+  server.listen({ host, port }, () => resolve(undefined))
+  await promise
+  server.removeListener('error', onError)
+  server.on('error', (error) => log.error({ code: errorCode(error) }, 'admin address failed'))
+  const bound = server.address()
+  return { host, port: bound !== null && typeof bound === 'object' ? bound.port : port }
 }
 
 /** Stops listening and cuts what is open. */
