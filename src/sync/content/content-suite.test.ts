@@ -8,7 +8,7 @@ import { nodeContentSuite as suite } from './content-suite.ts'
 const { content: key } = sampleKeys
 const associated = new TextEncoder().encode('label')
 
-describe.each([0, 1, 64, 1_025, 70_000])('%i bytes', (length) => {
+describe.each([0, 1, 64, 1_025, 70_000, 122_880, 122_881, 300_000])('%i bytes', (length) => {
   const content = seededContent(length, length)
 
   test('hash as BLAKE3 of another implementation', () => {
@@ -28,7 +28,12 @@ describe.each([0, 1, 64, 1_025, 70_000])('%i bytes', (length) => {
     suite.seal(key, associated, content, sealed)
     expect(sealed).toEqual(gcm(key, new Uint8Array(12), associated).encrypt(content))
     expect(suite.hashSealed(key, associated, content)).toEqual(blake3(sealed))
-    expect(suite.open(key, associated, sealed)).toEqual(content)
+    const into = new Uint8Array(length + 5)
+    expect(suite.open(key, associated, sealed, into)).toEqual(content)
+    expect(into.subarray(0, length)).toEqual(content)
+    // In place of the sealed bytes.
+    expect(suite.open(key, associated, sealed, sealed)).toEqual(content)
+    expect(sealed.subarray(0, length)).toEqual(content)
   })
 })
 
@@ -48,14 +53,15 @@ test('many keys, one after the other, do not get mixed up', () => {
 
 test('what does not belong together does not open', () => {
   const sealed = new Uint8Array(26)
+  const into = new Uint8Array(26)
   suite.seal(key, associated, seededContent(2, 10), sealed)
-  expect(suite.open(sampleKeys.boundaries, associated, sealed)).toBeUndefined()
-  expect(suite.open(key, new Uint8Array(0), sealed)).toBeUndefined()
-  expect(suite.open(key, associated, sealed.subarray(0, 25))).toBeUndefined()
-  expect(suite.open(key, associated, sealed.subarray(0, 15))).toBeUndefined()
+  expect(suite.open(sampleKeys.boundaries, associated, sealed, into)).toBeUndefined()
+  expect(suite.open(key, new Uint8Array(0), sealed, into)).toBeUndefined()
+  expect(suite.open(key, associated, sealed.subarray(0, 25), into)).toBeUndefined()
+  expect(suite.open(key, associated, sealed.subarray(0, 15), into)).toBeUndefined()
   for (let at = 0; at < sealed.length; at++) {
     const changed = Uint8Array.from(sealed)
     changed[at]! ^= 0x80
-    expect(suite.open(key, associated, changed)).toBeUndefined()
+    expect(suite.open(key, associated, changed, into)).toBeUndefined()
   }
 })

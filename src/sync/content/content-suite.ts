@@ -1,9 +1,9 @@
 import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto'
-import type { CipherGCM } from 'node:crypto'
+import type { CipherGCM, DecipherGCM } from 'node:crypto'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
+import { freeMemory } from '../../base/own-memory.ts'
 import { fromHex } from '../ids.ts'
 import { sealedOverhead } from './content.ts'
-import { spend } from './spent-memory.ts'
 
 /**
  * The cryptography of content: BLAKE3, and AES-256-GCM under a zero nonce, where a key seals one plaintext only. Apart
@@ -21,8 +21,11 @@ export interface ContentSuite {
   seal(key: Uint8Array, associated: Uint8Array, content: Uint8Array, into: Uint8Array): void
   /** The hash of what `seal` would write. */
   hashSealed(key: Uint8Array, associated: Uint8Array, content: Uint8Array): Uint8Array
-  /** The plaintext; undefined if key, associated data, ciphertext and tag do not belong together. */
-  open(key: Uint8Array, associated: Uint8Array, sealed: Uint8Array): Uint8Array | undefined
+  /**
+   * The plaintext, written to the beginning of `into`, which may be `sealed`; undefined if key, associated data,
+   * ciphertext and tag do not belong together, and `into` is then to be thrown away.
+   */
+  open(key: Uint8Array, associated: Uint8Array, sealed: Uint8Array, into: Uint8Array): Uint8Array | undefined
 }
 
 /** One content after the other: `reset` begins anew. */
@@ -36,6 +39,7 @@ export interface ContentHasher {
 const keyLength = 32
 const algorithm = 'aes-256-gcm'
 const zeroNonce = new Uint8Array(12)
+const pieceBytes = 122_880
 
 /** Making a hasher with a key costs more than hashing a small file with it, and a device has few folders. */
 const keyed = new Map<string, Blake3Hasher>()
@@ -78,22 +82,20 @@ export const nodeContentSuite: ContentSuite = {
 
   seal(key, associated, content, into) {
     const cipher = cipherFor(key, associated)
-    into.set(cipher.update(content))
+    inPieces(cipher, content, (piece, at) => into.set(piece, at))
     cipher.final()
     into.set(cipher.getAuthTag(), content.length)
-    spend(content.length)
   },
 
   hashSealed(key, associated, content) {
     const cipher = cipherFor(key, associated)
     plain.reset()
-    plain.update(cipher.update(content))
+    inPieces(cipher, content, (piece) => plain.update(piece))
     cipher.final()
-    spend(content.length)
     return fromHex(plain.update(cipher.getAuthTag()).digest('hex'))
   },
 
-  open(key, associated, sealed) {
+  open(key, associated, sealed, into) {
     const length = sealed.length - sealedOverhead
     if (length < 0) return undefined
     const decipher = createDecipheriv(algorithm, createSecretKey(key), zeroNonce, {
@@ -101,15 +103,30 @@ export const nodeContentSuite: ContentSuite = {
     })
     decipher.setAAD(associated)
     decipher.setAuthTag(sealed.subarray(length))
-    const opened = decipher.update(sealed.subarray(0, length))
-    spend(length)
+    inPieces(decipher, sealed.subarray(0, length), (piece, at) => into.set(piece, at))
     try {
       decipher.final()
     } catch {
       return undefined
     }
-    return new Uint8Array(opened.buffer, opened.byteOffset, opened.byteLength)
+    return into.subarray(0, length)
   },
+}
+
+/**
+ * Ciphers give each result in memory of its own. Of pieces that fit the processor's cache and are given back at once it
+ * is the same memory again and again, which is several times as fast as fresh pages for each chunk.
+ */
+function inPieces(
+  cipher: CipherGCM | DecipherGCM,
+  bytes: Uint8Array,
+  take: (piece: Buffer, at: number) => void,
+): void {
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    const piece = cipher.update(bytes.subarray(at, at + pieceBytes))
+    take(piece, at)
+    freeMemory(piece)
+  }
 }
 
 /** With a key object: for raw bytes Node throws and catches inside its own check of the argument. */

@@ -6,8 +6,6 @@ import { limits } from '../format/limits.ts'
 import { requireAtMost } from '../format/rules.ts'
 import { openChunk, sealChunk } from './chunk-seal.ts'
 import { largestChunk } from './chunker.ts'
-import { nodeContentSuite } from './content-suite.ts'
-import type { ContentSuite } from './content-suite.ts'
 import { chunkIdLength } from './content.ts'
 import type { ChunkRows, ContentKeys } from './content.ts'
 
@@ -56,16 +54,12 @@ export interface ExpectedContent {
 }
 
 /** Throws FormatError `limit` for more than `largestManifest` holds. */
-export function packManifest(
-  keys: ContentKeys,
-  rows: ChunkRows,
-  suite: ContentSuite = nodeContentSuite,
-): PackedManifest {
+export function packManifest(keys: ContentKeys, rows: ChunkRows): PackedManifest {
   const bytes = encodeInline(rows)
   if (bytes.length <= limits.manifestBytes) {
     return { manifest: bytes, chunkList: rows.ids, pieces: undefined }
   }
-  const pieces = sealPieces(keys, bytes, suite)
+  const pieces = sealPieces(keys, bytes)
   return {
     manifest: encodeSpilled(pieces.rows),
     chunkList: concatBytes(rows.ids, pieces.rows.ids),
@@ -122,14 +116,13 @@ export function joinPieces(
   keys: ContentKeys,
   { pieces }: SpilledManifest,
   sealed: (piece: number) => Uint8Array,
-  suite: ContentSuite = nodeContentSuite,
 ): { readonly bytes: Uint8Array } | { readonly bad: number } {
   let total = 0
   for (const length of pieces.lengths) total += length
   const bytes = new Uint8Array(total)
   let at = 0
   for (const [piece, length] of pieces.lengths.entries()) {
-    const opened = openChunk(keys, rowOf(pieces.ids, piece), rowOf(pieces.keys, piece), sealed(piece), suite)
+    const opened = openChunk(keys, rowOf(pieces.ids, piece), rowOf(pieces.keys, piece), sealed(piece))
     if (opened === 'bad') return { bad: piece }
     if (opened === 'wrong' || opened.length !== length) throw new FormatError('sealed', 'piece of a manifest')
     bytes.set(opened, at)
@@ -174,13 +167,12 @@ function readInline(reader: ByteReader, fields: number): InlineManifest {
 function sealPieces(
   keys: ContentKeys,
   bytes: Uint8Array,
-  suite: ContentSuite,
 ): { readonly rows: ChunkRows; readonly sealed: Uint8Array } {
   const chunks = []
   const lengths = []
   for (let at = 0; at < bytes.length; at += manifestPieceBytes) {
     const piece = bytes.subarray(at, at + manifestPieceBytes)
-    chunks.push(sealChunk(keys, piece, suite))
+    chunks.push(sealChunk(keys, piece))
     lengths.push(piece.length)
   }
   const rows = {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { systemClock } from '../../base/clock.ts'
 import { setTimeout as elapsed } from 'node:timers/promises'
 import { errorMessage } from '../../base/errors.ts'
+import { collectSpentMemory } from '../../base/spent-memory.ts'
 import { nodeSuite } from '../crypto/node-suite.ts'
 import { nodeFileSystem } from '../disk/node-file-system.ts'
 import { deviceText } from '../format/device-text.ts'
@@ -25,6 +26,7 @@ import type { RunningMetrics } from './serve-metrics.ts'
 
 /** Puts a device together and starts it: folders, threads, links. What fails on the way is undone. */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
+  collectSpentMemory()
   const daemon = new Daemon(options)
   try {
     await daemon.start()

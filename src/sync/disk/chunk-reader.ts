@@ -72,7 +72,7 @@ export class ChunkReader {
 
   #take(rows: ChunkRows, row: number, source: ChunkSource, bytes: Uint8Array): Uint8Array | undefined {
     if (source.in === 'file') return isRow(this.#keys, rows, row, bytes) ? bytes : undefined
-    const opened = openChunk(this.#keys, rowId(rows, row), rowKey(rows, row), bytes)
+    const opened = openChunk(this.#keys, rowId(rows, row), rowKey(rows, row), bytes, bytes)
     if (opened === 'bad' || opened === 'wrong') return undefined
     return opened.length === rows.lengths[row] ? opened : undefined
   }

@@ -85,8 +85,8 @@ function contentOf(job: DeliverJob, reader: ChunkReader, content: FileBytes): Ui
   }
   for (const run of runsOf(rows, sources, (row) => sealed[row] !== undefined)) {
     for (const [index, plaintext] of reader.read(rows, run).entries()) {
-      // Of the reader's memory, which the next run is read into; what was opened has its own.
-      parts[run.first + index] = run.source.in === 'file' ? plaintext?.slice() : plaintext
+      // Of the reader's memory, which the next run is read into.
+      parts[run.first + index] = plaintext?.slice()
     }
   }
   const missingRows: number[] = []

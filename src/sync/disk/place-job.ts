@@ -1,5 +1,6 @@
 import { openChunk } from '../content/chunk-seal.ts'
 import type { PlaceJob, PlaceResult } from '../work/job.ts'
+import { scratchBytes } from './chunk-reader.ts'
 import { faultOf } from './disk-fault.ts'
 import type { FileSystem } from './file-system.ts'
 
@@ -29,7 +30,7 @@ function placePiece(
   job: PlaceJob,
   piece: PlaceJob['pieces'][number],
 ): 'placed' | 'bad' | 'wrong' {
-  const plaintext = openChunk(job.keys, piece.id, piece.key, piece.sealed)
+  const plaintext = openChunk(job.keys, piece.id, piece.key, piece.sealed, scratchBytes(piece.sealed.length))
   if (plaintext === 'bad' || plaintext === 'wrong') return plaintext
   if (plaintext.length !== piece.length) return 'wrong'
   fs.write(file, plaintext, piece.offset)

@@ -1,7 +1,8 @@
 import { errorCode } from '../../base/errors.ts'
+import { freeMemory } from '../../base/own-memory.ts'
 import { printable } from '../../base/printable.ts'
+import { spend } from '../../base/spent-memory.ts'
 import type { Wire, WireHandler } from '../../net/wire.ts'
-import { freeMemory } from './free-memory.ts'
 import { encodeEnd, FrameReader, prefixBytes, writePrefix } from './frames.ts'
 import type { FrameFault } from './frames.ts'
 import type { FrameHandler } from './link.ts'
@@ -116,6 +117,7 @@ export class FramePipe implements WireHandler {
 
   onData(chunk: Buffer): void {
     if (this.#isClosing) return
+    spend(chunk.length)
     this.#reader.push(chunk)
     this.#read()
   }

@@ -1,3 +1,4 @@
+import { ownMemory } from '../../base/own-memory.ts'
 import type { FrameLimits } from './link-limits.ts'
 import { reasonBytes } from './link-limits.ts'
 
@@ -13,8 +14,6 @@ export type FrameStep = 'frame' | 'end' | 'more' | FrameFault
 
 /** Larger ones grow as they come: announcing a frame costs a peer nothing. */
 const firstAllocation = 1024 * 1024 + 65_536
-/** Below this, memory on the heap is cheaper than a buffer of its own. */
-const ownMemoryFrom = 4_096
 const nothing = new Uint8Array(0)
 
 /**
@@ -114,7 +113,7 @@ export class FrameReader {
   #enter(stage: 'head' | 'payload', length: number): void {
     this.#stage = stage
     this.#filled = 0
-    this.#target = allocate(Math.min(length, firstAllocation))
+    this.#target = ownMemory(Math.min(length, firstAllocation))
   }
 
   /** True once the target has this many bytes. */
@@ -130,17 +129,10 @@ export class FrameReader {
   }
 
   #grow(length: number, needed: number): void {
-    const larger = allocate(Math.min(length, Math.max(needed, 2 * this.#target.length)))
+    const larger = ownMemory(Math.min(length, Math.max(needed, 2 * this.#target.length)))
     larger.set(this.#target.subarray(0, this.#filled))
     this.#target = larger
   }
-}
-
-/** Memory of its own, so that it can be given to a thread. */
-function allocate(length: number): Uint8Array<ArrayBuffer> {
-  return length < ownMemoryFrom
-    ? new Uint8Array(length)
-    : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
 }
 
 /** Writes the two lengths of a frame. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { messageOf, resultMessageOf } from './message.ts'
+import { freeMessage, messageOf, resultMessageOf } from './message.ts'
 import type { Message } from './message.ts'
 
 /** Bytes of memory that go along when it is sent. */
@@ -91,4 +91,22 @@ describe('a result', () => {
     expect(resultMessageOf({ files: [] })).toEqual({ value: { files: [] }, transfer: [] })
     expect(resultMessageOf(undefined)).toEqual({ value: undefined, transfer: [] })
   })
+})
+
+test('what came with a job is given back, but for what was handed on or is shared', () => {
+  const large = new Uint8Array(100_000)
+  const handedOn = new Uint8Array(100_000)
+  const halted = new SharedArrayBuffer(1)
+  const keys = new Uint8Array(32).fill(1)
+  const job = {
+    keys,
+    halted,
+    pieces: [{ sealed: large }, { sealed: handedOn, nothing: undefined, none: null }],
+  }
+  const result = structuredClone(handedOn, { transfer: [handedOn.buffer] })
+  freeMessage(job)
+  expect(large).toHaveLength(0)
+  expect(result).toHaveLength(100_000)
+  expect(keys).toEqual(new Uint8Array(32).fill(1))
+  expect(halted.byteLength).toBe(1)
 })

@@ -1,3 +1,5 @@
+import { freeMemory } from '../../base/own-memory.ts'
+
 /**
  * What is sent to another thread is copied, an array always with all of the memory that it is a view of: so a small view
  * of a large buffer would cost the whole. And large arrays are handed over rather than copied.
@@ -33,6 +35,14 @@ export function resultMessageOf(value: unknown): Message {
   const buffers = new Set<ArrayBuffer>()
   collectLarge(value, buffers)
   return { value, transfer: [...buffers] }
+}
+
+/** Of data that came to this thread and is not needed any more; what was handed over elsewhere is not here any more. */
+export function freeMessage(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return
+  if (value instanceof Uint8Array) freeMemory(value)
+  else if (Array.isArray(value)) for (const item of value) freeMessage(item)
+  else if (!ArrayBuffer.isView(value)) for (const item of Object.values(value)) freeMessage(item)
 }
 
 interface Seen {

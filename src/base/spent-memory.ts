@@ -2,24 +2,24 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 /**
- * Ciphers give each result in memory of its own, and the engine, which sees small objects only, frees it late: a thread
- * that seals for minutes then always works on fresh pages, at up to twice the CPU and tens of megabytes more. So a thread
- * that does nothing else asks for a collection of young objects now and then, which takes it a fraction of a millisecond.
+ * What a TLS connection reads lies in memory of its own for each record. The engine sees small objects only, and would
+ * search all that it holds for them again and again; a collection of young objects finds them in about a millisecond.
  */
-const collectAfter = 8 * 1024 * 1024
+const collectAfter = 24 * 1024 * 1024
 
 let collect: (() => void) | undefined
 let spent = 0
 
-/** For worker threads: elsewhere there are many young objects, and looking through them would cost more than it gives. */
+/** From now on, for this thread. */
 export function collectSpentMemory(): void {
+  if (collect !== undefined) return
   // The only way to the collector without a flag on the command line. The flag counts for contexts made after it.
   setFlagsFromString('--expose-gc')
   const found: unknown = runInNewContext("typeof gc === 'function' ? gc : undefined")
   if (typeof found === 'function') collect = () => void Reflect.apply(found, undefined, [{ type: 'minor' }])
 }
 
-/** Bytes of a result that will not be needed for long. */
+/** Bytes that have been read and are not needed any more. */
 export function spend(bytes: number): void {
   if (collect === undefined) return
   spent += bytes
