@@ -8,6 +8,7 @@ import {
   readdirSync,
   readSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
   writeSync,
@@ -15,6 +16,8 @@ import {
 import { join } from 'node:path'
 
 const mib = 1_048_576
+/** For the programs themselves. */
+const spareMiB = 512
 const largeName = 'large.bin'
 const folderNames = ['many', 'renamed'] as const
 const filesInDirectory = 200
@@ -37,6 +40,19 @@ export class Content {
     const file = openSync(join(directory, largeName), 'w')
     for (let written = 0; written < this.#sizeMiB; written++) writeSync(file, noise.next(mib))
     closeSync(file)
+  }
+
+  /**
+   * Uses as much memory of the system as a case may need, and gives it back: the host of a virtual machine takes back
+   * what is free, and each page that it has to give again costs several times the writing of it. So all begin alike.
+   */
+  warmPages(): void {
+    const aside = join(this.#aside, 'warm')
+    const part = Buffer.alloc(mib)
+    const file = openSync(aside, 'w')
+    for (let written = 0; written < this.#sizeMiB + spareMiB; written++) writeSync(file, part)
+    closeSync(file)
+    rmSync(aside)
   }
 
   /** As most programs save: a new file takes the place of the old one. */

@@ -94,6 +94,7 @@ export class Rounds {
     const entries = await pair.entries()
     await pair.hold()
     each.change(content, pair.from)
+    content.warmPages()
     const bringing = spend(pair, network, async () =>
       pair.bring(() => {
         signal.throwIfAborted()
