@@ -2,6 +2,7 @@ import http from 'node:http'
 import { errorCode, errorMessage } from '../base/errors.ts'
 import type { Logger } from '../base/logger.ts'
 import type { HostPort } from './address.ts'
+import { isLoopback, isOwnHost } from './own-host.ts'
 
 /**
  * HTTP for operators' tools: the admin address and the control socket. Small requests, few connections, short
@@ -29,7 +30,12 @@ const maxBodyBytes = 4_096
 const maxRequestMs = 5_000
 const maxAnswerMs = 15_000
 
-export function createOperatorServer(handle: OperatorHandler, log: Logger): http.Server {
+/** `ownName`: the host that it was told to listen on; on loopback the only name besides `localhost` that is answered. */
+export function createOperatorServer(
+  handle: OperatorHandler,
+  log: Logger,
+  ownName = 'localhost',
+): http.Server {
   const server = http.createServer({
     maxHeaderSize: 8_192,
     headersTimeout: maxRequestMs,
@@ -40,7 +46,8 @@ export function createOperatorServer(handle: OperatorHandler, log: Logger): http
   server.maxConnections = maxConnections
   server.setTimeout(maxAnswerMs, (socket) => socket.destroy())
   server.on('request', (request, response) => {
-    void serve(request, response, handle, log)
+    if (isForOther(request, server, ownName)) send(request, response, notForYou)
+    else void serve(request, response, handle, log)
   })
   return server
 }
@@ -79,6 +86,15 @@ export function textAnswer(status: number, text: string): OperatorAnswer {
 
 export function methodNotAllowed(allowed: string): OperatorAnswer {
   return { ...textAnswer(405, `only ${allowed}`), headers: { allow: allowed } }
+}
+
+const notForYou = textAnswer(403, 'this address is for this machine alone: ask for localhost or 127.0.0.1')
+
+/** Without a Host field it is no browser: HTTP/1.1 requires one. */
+function isForOther({ headers }: http.IncomingMessage, server: http.Server, ownName: string): boolean {
+  const bound = server.address()
+  if (headers.host === undefined || bound === null || typeof bound !== 'object') return false
+  return isLoopback(bound.address) && !isOwnHost(headers.host, ownName)
 }
 
 async function serve(

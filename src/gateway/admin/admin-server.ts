@@ -34,7 +34,8 @@ export class AdminServer {
   constructor(options: AdminServerOptions) {
     this.#options = options
     this.#address = options.address
-    this.#server = createOperatorServer((request) => this.#answer(request), options.log)
+    const ownName = options.address.host
+    this.#server = createOperatorServer((request) => this.#answer(request), options.log, ownName)
   }
 
   get address(): HostPort {

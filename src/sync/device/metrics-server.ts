@@ -29,7 +29,8 @@ export class MetricsServer {
 
   constructor(options: MetricsServerOptions) {
     this.#options = options
-    this.#server = createOperatorServer((request) => this.#answer(request), options.log)
+    const { address, log } = options
+    this.#server = createOperatorServer((request) => this.#answer(request), log, address.host)
   }
 
   /** As it was bound: throws HarpError `SYNC_ADMIN_ADDRESS`. */
