@@ -3,8 +3,9 @@ import type { ErrorEntry } from '../../base/errors.ts'
 /** Error codes of caches, for docs/errors.md. */
 export const cacheErrors = {
   CACHE_QUOTA: {
-    summary: 'A quota was named for another role than cache, or it is smaller than 8 MiB.',
-    fix: 'Leave --quota out, or ask for an invitation with `--role cache`.',
+    summary:
+      'A quota was named for what is no cache, it is smaller than 8 MiB, or the lists of large files need more.',
+    fix: 'Name more; or leave --quota out, or ask for an invitation with `--role cache`.',
   },
   CACHE_NO_QUOTA: {
     summary: 'This device is a cache of the folder, and has no place and no quota for one.',
@@ -21,6 +22,6 @@ export const cacheErrors = {
   },
   CACHE_LISTS_LEFT_OUT: {
     summary: 'Some files are so large that the lists of their chunks take more than a quarter of the quota.',
-    fix: 'Give the cache a larger quota.',
+    fix: 'Give the cache a larger quota: `harp folder quota`.',
   },
 } as const satisfies Readonly<Record<string, ErrorEntry>>

@@ -1,9 +1,10 @@
 import { isChunk } from '../content/chunk-seal.ts'
-import { chunkIdLength, sealedOverhead, type ChunkRows } from '../content/content.ts'
+import { chunkIdLength, sealedOverhead } from '../content/content.ts'
 import type { ChunkStore } from '../chunks/chunk-store.ts'
 import type { DeviceId } from '../ids.ts'
 import type { ChunkFetcher, ChunkTaker } from '../transfer/chunk-fetcher.ts'
 import { textOf } from './asked-chunks.ts'
+import { CacheArrivals } from './cache-arrivals.ts'
 import type { CacheIndex, WantedChunk } from './cache-index.ts'
 import { cacheLimits as limits } from './cache-limits.ts'
 import type { CacheRoom } from './cache-room.ts'
@@ -28,22 +29,13 @@ export interface CacheFillerParts {
   readonly onStored: (bytes: number) => void
 }
 
-interface Arrival {
-  readonly chunk: WantedChunk
-  readonly sealed: Uint8Array
-  readonly done: (verdict: 'ok') => void
-}
-
-/** Fetches what is wanted, as long as it fits: checks it against its id, and stores it. */
+/** Asks for what is wanted, as long as it fits, and checks what comes against its id. */
 export class CacheFiller {
   readonly #parts: CacheFillerParts
   readonly #batches = new Set<Batch>()
   /** Numbers of chunks that are under way, and whether somebody asked for them. */
   readonly #underWay = new Map<number, boolean>()
-  #arrivals: Arrival[] = []
-  #arrivedBytes = 0
-  /** Larger than they were taken for: room is being made for them, once. */
-  #waiting: Arrival[] = []
+  readonly #arrivals: CacheArrivals
   #meanBytes: number
   #isFull = false
   #isStopped = false
@@ -51,10 +43,22 @@ export class CacheFiller {
   constructor(parts: CacheFillerParts, meanBytes: number) {
     this.#parts = parts
     this.#meanBytes = clamped(meanBytes)
+    this.#arrivals = new CacheArrivals({
+      ...parts,
+      heatOf: (chunk) => this.#heatOf(chunk),
+      onTurn: (lengths) => {
+        for (const length of lengths) this.#learnMean(length)
+        this.fill()
+      },
+      onWaiting: (chunk, isWaiting) => {
+        if (isWaiting) this.#underWay.set(chunk.number, chunk.isAskedFor)
+        else this.#underWay.delete(chunk.number)
+      },
+    })
   }
 
   get isBusy(): boolean {
-    return this.#underWay.size > 0 || this.#arrivals.length > 0 || this.#waiting.length > 0
+    return this.#underWay.size > 0 || !this.#arrivals.isEmpty
   }
 
   /** Nothing more fits that is worth what is here. */
@@ -75,7 +79,7 @@ export class CacheFiller {
   /** Asks for as much as may be under way. */
   fill(): void {
     if (this.#isStopped) return
-    if (this.#waiting.length > 0 && !this.#parts.isWaiting()) this.#storeWaiting()
+    if (this.#arrivals.waitingBytes > 0 && !this.#parts.isWaiting()) this.#arrivals.storeWaiting()
     if (this.#isFull || this.#underWay.size > limits.idsAtOnce / 2) return
     const { wanted: open, missing } = this.#parts.index.counts
     if (open + missing === 0 || this.#parts.isWaiting()) return
@@ -126,8 +130,7 @@ export class CacheFiller {
 
   /** More than there is room for: half of what may wait in memory while room is made. Less what is under way. */
   #bytesAhead(heat: number): number {
-    let waiting = this.#bytesUnderWay()
-    for (const { sealed } of this.#waiting) waiting += sealed.length
+    const waiting = this.#bytesUnderWay() + this.#arrivals.waitingBytes
     return (this.#parts.room.hasColder(heat) ? limits.waitingBytes / 2 : 0) - waiting
   }
 
@@ -144,11 +147,9 @@ export class CacheFiller {
   /** What is under way is not waited for. What has arrived is stored unless `isLost`. */
   stop(isLost = false): void {
     if (this.#isStopped) return
-    if (!isLost) this.#parts.guard(() => this.#store())
+    if (!isLost) this.#parts.guard(() => this.#arrivals.store())
     this.#isStopped = true
-    for (const { done } of [...this.#arrivals, ...this.#waiting]) done('ok')
-    this.#arrivals = []
-    this.#waiting = []
+    this.#arrivals.stop()
     for (const batch of this.#batches) this.#drop(batch)
   }
 
@@ -182,7 +183,7 @@ export class CacheFiller {
   }
 
   #bytesUnderWay(): number {
-    return this.#underWay.size * this.#meanBytes + this.#arrivedBytes
+    return this.#underWay.size * this.#meanBytes + this.#arrivals.comeBytes
   }
 
   #ask(chunks: readonly WantedChunk[]): void {
@@ -201,87 +202,10 @@ export class CacheFiller {
     for (const { number } of batch.open()) this.#underWay.delete(number)
   }
 
-  /** Many together: one write for all that came in one turn. */
   async #arrived(batch: Batch, chunk: WantedChunk, sealed: Uint8Array): Promise<'ok'> {
     this.#underWay.delete(chunk.number)
     if (batch.isEmpty) this.#batches.delete(batch)
-    if (this.#isStopped) return 'ok'
-    if (this.#arrivals.length === 0) setImmediate(() => this.#parts.guard(() => this.#store()))
-    const { promise, resolve } = Promise.withResolvers<'ok'>()
-    this.#arrivals.push({ chunk, sealed, done: resolve })
-    this.#arrivedBytes += sealed.length
-    return promise
-  }
-
-  #store(): void {
-    const arrivals = this.#arrivals
-    this.#arrivals = []
-    this.#arrivedBytes = 0
-    if (arrivals.length === 0 || this.#isStopped) return
-    for (const { sealed } of arrivals) this.#learnMean(sealed.length)
-    this.#wait(this.#put(arrivals))
-    this.fill()
-  }
-
-  /** Room has been made, or there is none. */
-  #storeWaiting(): void {
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const { chunk } of waiting) this.#underWay.delete(chunk.number)
-    for (const { done } of this.#put(waiting)) done('ok')
-  }
-
-  /** For room, as far as something may go for them; the rest is fetched again when there is some. */
-  #wait(arrivals: readonly Arrival[]): void {
-    const { room, onFull } = this.#parts
-    let bytes = 0
-    let heat = Number.POSITIVE_INFINITY
-    for (const { sealed } of this.#waiting) bytes += sealed.length
-    for (const arrival of arrivals) {
-      const { chunk, sealed, done } = arrival
-      const worth = this.#heatOf(chunk)
-      if (bytes + sealed.length > limits.waitingBytes || room.isDiskLow || !room.hasColder(worth)) {
-        done('ok')
-        continue
-      }
-      bytes += sealed.length
-      heat = Math.min(heat, worth)
-      this.#waiting.push(arrival)
-      this.#underWay.set(chunk.number, chunk.isAskedFor)
-    }
-    if (heat !== Number.POSITIVE_INFINITY) onFull(bytes, heat)
-  }
-
-  /** Stores what fits, and returns the rest. */
-  #put(arrivals: readonly Arrival[]): Arrival[] {
-    const { chunks, index, room, onStored } = this.#parts
-    const others: Arrival[] = []
-    const fitting: Arrival[] = []
-    try {
-      let { left } = room
-      let bytes = 0
-      for (const arrival of arrivals) {
-        const { length } = arrival.sealed
-        if (length > left) {
-          others.push(arrival)
-          continue
-        }
-        left -= length
-        bytes += length
-        fitting.push(arrival)
-      }
-      if (fitting.length > 0) {
-        chunks.addSealed(...joined(fitting, bytes))
-        for (const { chunk } of fitting) index.stored(chunk.number, this.#heatOf(chunk))
-        onStored(bytes)
-      }
-    } catch (error) {
-      for (const { done } of others) done('ok')
-      throw error
-    } finally {
-      for (const { done } of fitting) done('ok')
-    }
-    return others
+    return this.#isStopped ? 'ok' : this.#arrivals.take(chunk, sealed)
   }
 }
 
@@ -314,21 +238,6 @@ class Batch implements ChunkTaker {
     this.#open.delete(text)
     return this.#onChunk(chunk, sealed)
   }
-}
-
-/** As the store takes them. It does not look at the keys, which a cache does not have. */
-function joined(arrivals: readonly Arrival[], bytes: number): [rows: ChunkRows, sealed: Uint8Array] {
-  const ids = new Uint8Array(arrivals.length * chunkIdLength)
-  const lengths = new Uint32Array(arrivals.length)
-  const all = new Uint8Array(bytes)
-  let at = 0
-  for (const [index, { chunk, sealed }] of arrivals.entries()) {
-    ids.set(chunk.id, index * chunkIdLength)
-    lengths[index] = sealed.length - sealedOverhead
-    all.set(sealed, at)
-    at += sealed.length
-  }
-  return [{ ids, keys: new Uint8Array(ids.length), lengths }, all]
 }
 
 function clamped(bytes: number): number {

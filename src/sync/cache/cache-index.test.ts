@@ -54,8 +54,8 @@ describe('what is wanted', () => {
   test('first what somebody asked for; what no entry names is not known', () => {
     learn(1, 10)
     learn(2, 30)
-    index.used(id(1), heatOfUse(now), 1)
-    index.used(id(9), heatOfUse(now), 1)
+    index.used(id(1), 1, now, 1)
+    index.used(id(9), 1, now, 1)
     expect(wanted()).toEqual([1, 2])
     expect(index.knows(id(9))).toBe(false)
   })
@@ -67,7 +67,7 @@ describe('what is wanted', () => {
     index.missed(numberOf(1), 1)
     expect(wanted()).toEqual([])
     // It was asked for in this round already.
-    index.used(id(1), heatOfUse(now), 1)
+    index.used(id(1), 1, now, 1)
     expect(wanted()).toEqual([])
     expect(index.counts).toEqual({ held: 0, wanted: 0, missing: 2 })
     expect(wanted(2)).toEqual([2, 1])
@@ -89,7 +89,7 @@ describe('what is wanted', () => {
 
 test('the coldest go first, and uses make warm', () => {
   for (const seed of [1, 2, 3]) learn(seed, seed, () => true)
-  index.used(id(1), heatOfUse(now), 1)
+  index.used(id(1), 1, now, 1)
   const coldest = (below = Number.POSITIVE_INFINITY): number[] =>
     index.coldest(below, 10).map((chunk) => chunk.id[31]!)
   expect(coldest()).toEqual([2, 3, 1])

@@ -3,7 +3,7 @@ import { prefixOf } from '../chunks/chunk-schema.ts'
 import { isSpoilt, setAside } from '../store/sqlite-damage.ts'
 import { SqliteFile } from '../store/sqlite-file.ts'
 import { askedFor, cacheKind, notTried } from './cache-schema.ts'
-import { heatOfNews, joinHeat } from './heat.ts'
+import { heatAfterUses, heatOfNews } from './heat.ts'
 
 /** A chunk that is wanted. `ageMs`: minus the clock of its newest entry. */
 export interface WantedChunk {
@@ -123,14 +123,14 @@ export class CacheIndex {
   }
 
   /**
-   * Others asked for it so many times: `heat` of that. What is not here and named by an entry goes to the front: true if
+   * Others asked for it so many times. What is not here and named by an entry goes to the front: true if
    * it was not there yet.
    */
-  used(id: Uint8Array, heat: number, round: number): boolean {
+  used(id: Uint8Array, uses: number, nowMs: number, round: number): boolean {
     return this.file.write(() => {
       const row = this.#find(id)
       if (row === undefined) return false
-      if (row.heat !== null) this.#set(row, { ...row, heat: joinHeat(row.heat, heat) })
+      if (row.heat !== null) this.#set(row, { ...row, heat: heatAfterUses(row.heat, uses, nowMs) })
       if (row.heat !== null || row.tried >= round || row.tried === askedFor) return false
       this.#set(row, { ...row, tried: askedFor })
       return true

@@ -2,7 +2,7 @@ import { errorCode } from '../../base/errors.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { ChunkStore } from '../chunks/chunk-store.ts'
 import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
-import { cacheLimits as limits, cacheTimes as times } from './cache-limits.ts'
+import { cacheTimes as times } from './cache-limits.ts'
 import type { LongList, WantedLists } from './wanted-lists.ts'
 
 export interface CacheListsParts {
@@ -104,9 +104,4 @@ export class CacheLists {
       onList(bytes.length)
     })
   }
-}
-
-/** Of a quota: what long lists may take. */
-export function listBytesOf(quota: number): number {
-  return quota * limits.listShare
 }

@@ -10,8 +10,10 @@ import type { Replica } from '../replica/replica.ts'
 import { AskedChunks } from './asked-chunks.ts'
 import { cacheErrors } from './cache-errors.ts'
 import { CacheIndex } from './cache-index.ts'
+import { requireQuota, requireRoomForLists } from './cache-quota.ts'
 import { CacheSide, type CacheSideParts } from './cache-side.ts'
 import { freePacks } from './free-packs.ts'
+import { WantedLists } from './wanted-lists.ts'
 
 export type CacheParts = Omit<
   CacheSideParts,
@@ -27,13 +29,14 @@ const cachePath = `${privateName}/cache`
 /** Where a cache keeps what it holds, and what it needs from the first moment: before it is known what the log says. */
 export class CachePlace {
   readonly directory: string
-  readonly quota: number
+  #quota: number
   readonly #onProblem: (message: string) => void
   readonly #database: DatabaseSync | undefined
   /** Packs went before anything was opened: the loss of their chunks is no damage. */
   readonly hasFreed: boolean
   #index: CacheIndex | undefined
   #asked: AskedChunks | undefined
+  #side: CacheSide | undefined
 
   /**
    * Nothing is open yet. `database`: instead of a file. Throws HarpError `FOLDER_DISK_MISSING` if the disk is not there;
@@ -46,7 +49,7 @@ export class CachePlace {
     database?: DatabaseSync,
   ) {
     this.directory = join(root, cachePath)
-    this.quota = quota
+    this.#quota = quota
     this.#onProblem = parts.onProblem
     this.#database = database
     this.hasFreed = false
@@ -86,10 +89,10 @@ export class CachePlace {
   /** The cache itself, once this device knows its role. */
   begin(parts: CacheParts): CacheSide {
     const { replica, peers } = parts
-    return new CacheSide({
+    this.#side = new CacheSide({
       ...parts,
       directory: this.directory,
-      quota: this.quota,
+      quota: this.#quota,
       hasFreed: this.hasFreed,
       index: this.index,
       asked: this.asked,
@@ -98,6 +101,19 @@ export class CachePlace {
       commitLog: () => replica.commit(),
       isCache: (device) => replica.log.membership.roleOf(device, replica.log.heads()) === 'cache',
     })
+    return this.#side
+  }
+
+  get quota(): number {
+    return this.#quota
+  }
+
+  /** Also of one that does not run. Throws HarpError `CACHE_QUOTA`. */
+  setQuota(bytes: number): void {
+    requireQuota(bytes, true)
+    requireRoomForLists(bytes, new WantedLists(this.index.file).bytes)
+    this.#quota = bytes
+    this.#side?.setQuota(bytes)
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { packBytesOf, reserveOf } from './cache-limits.ts'
-import { requireQuota, requireSameKind, usualQuota } from './cache-quota.ts'
+import { requireQuota, requireRoomForLists, requireSameKind, usualQuota } from './cache-quota.ts'
 
 const mib = 1024 * 1024
 const gib = 1024 * mib
@@ -19,6 +19,12 @@ describe('a quota', () => {
     expect(() => requireQuota(8 * mib, true)).not.toThrow()
     expect(() => requireQuota(8 * mib - 1, true)).toThrow(refused)
     expect(() => requireQuota(gib, false)).toThrow(refused)
+  })
+
+  test('has room for the lists that are here in a quarter of it', () => {
+    expect(() => requireRoomForLists(8 * mib, 2 * mib)).not.toThrow()
+    expect(() => requireRoomForLists(8 * mib, 2 * mib + 1)).toThrow(refused)
+    expect(() => requireRoomForLists(8 * mib, 3 * mib)).toThrow(`${12 * mib} bytes or more`)
   })
 
   test('does not make a cache of a folder with files, nor the other way', () => {

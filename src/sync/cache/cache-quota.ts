@@ -11,10 +11,24 @@ export function usualQuota(freeBytes: number): number {
 /** Throws HarpError `CACHE_QUOTA` for one that cannot be. */
 export function requireQuota(quota: number | undefined, isCache: boolean): void {
   if (quota === undefined) return
-  const why = isCache ? `${quota} bytes are too few` : 'the invitation is not for the role cache'
-  if (!isCache || quota < limits.leastQuota) {
-    throw new HarpError('CACHE_QUOTA', `no quota of a cache: ${why}`, { fix: cacheErrors.CACHE_QUOTA.fix })
-  }
+  if (!isCache) throw noQuota('the invitation is not for the role cache')
+  if (quota < limits.leastQuota) throw noQuota(`${quota} bytes are too few`)
+}
+
+/** Also of a cache that has lists already, which are not given up. */
+export function requireRoomForLists(quota: number, listBytes: number): void {
+  if (listBytes <= listBytesOf(quota)) return
+  const least = Math.ceil(listBytes / limits.listShare)
+  throw noQuota(`the lists of large files that are here need one of ${least} bytes or more`)
+}
+
+/** Of a quota: what long lists may take. */
+export function listBytesOf(quota: number): number {
+  return quota * limits.listShare
+}
+
+export function noQuota(why: string): HarpError {
+  return new HarpError('CACHE_QUOTA', `no quota of a cache: ${why}`, { fix: cacheErrors.CACHE_QUOTA.fix })
 }
 
 /** A folder that is joined again stays what it is here: with files, or a cache. */

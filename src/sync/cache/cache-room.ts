@@ -4,7 +4,10 @@ import type { CacheIndex } from './cache-index.ts'
 import { cacheLimits as limits, packBytesOf, reserveOf } from './cache-limits.ts'
 import type { WantedLists } from './wanted-lists.ts'
 
-export type RoomChunks = Pick<SqliteChunks, 'drop' | 'compact' | 'dropLeastPack' | 'commit' | 'stats'>
+export type RoomChunks = Pick<
+  SqliteChunks,
+  'drop' | 'compact' | 'dropLeastPack' | 'endPacksAt' | 'commit' | 'stats'
+>
 
 export interface CacheRoomParts {
   readonly chunks: RoomChunks
@@ -19,7 +22,7 @@ export interface CacheRoomParts {
 /** How much may be stored, by the quota and by the disk; and making room when there is none. */
 export class CacheRoom {
   readonly #parts: CacheRoomParts
-  readonly #packBytes: number
+  #packBytes: number
   #quota: number
   #free = 0
   #reserve = 0
@@ -38,8 +41,12 @@ export class CacheRoom {
     return this.#quota
   }
 
+  /** Another one. If it is smaller, `left` may be less than nothing from now on. */
   set quota(bytes: number) {
+    if (bytes > this.#quota) this.forgetFloor()
     this.#quota = bytes
+    this.#packBytes = packBytesOf(bytes)
+    this.#parts.chunks.endPacksAt(this.#packBytes)
   }
 
   /** On the disk: packs with their holes, and long lists. */
@@ -66,7 +73,7 @@ export class CacheRoom {
     return heat > this.#floor || this.left > this.#quota / 4
   }
 
-  /** The disk has room again. */
+  /** There is room again, on the disk or by the quota. */
   forgetFloor(): void {
     this.#floor = Number.NEGATIVE_INFINITY
   }
@@ -109,20 +116,30 @@ export class CacheRoom {
     while (!isOver() && this.left < goal) {
       if (this.#free < this.#packBytes) {
         if (!this.#dropPack()) break
+      } else if (this.#excess > 0 && this.#drop(below, this.#excess) > 0) {
+        this.#commit()
       } else {
         const { freedBytes, done } = chunks.compact(holes, limits.copyBytes)
         if (freedBytes > 0) this.#commit()
         if (done && holes === limits.leastHoles) break
         // Only holes are left to gain from: smaller ones will do, before it is given up.
-        if (done && this.#drop(below) === 0) holes = limits.leastHoles
+        if (done && this.#drop(below, this.#packBytes / 4) === 0) holes = limits.leastHoles
       }
       await new Promise(setImmediate)
     }
     if (!isOver()) this.#commit()
   }
 
-  /** The coldest. Returns how many. */
-  #drop(below: number): number {
+  /**
+   * Above the quota even without any holes: after it was made smaller. What has to go for that goes before anything is copied, or
+   * packs would be written anew many times.
+   */
+  get #excess(): number {
+    return this.#parts.chunks.stats().liveBytes + this.#parts.lists.bytes + this.#packBytes - this.#quota
+  }
+
+  /** The coldest, about so many bytes of them. Returns how many. */
+  #drop(below: number, most: number): number {
     const { chunks, index } = this.#parts
     const victims = index.coldest(below, limits.dropAtOnce)
     let bytes = 0
@@ -132,7 +149,7 @@ export class CacheRoom {
       index.gone(number)
       this.#floor = Math.max(this.#floor, heat)
       count++
-      if (bytes >= this.#packBytes / 4) break
+      if (bytes >= most) break
     }
     this.evictedBytes += bytes
     return count

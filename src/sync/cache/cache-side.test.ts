@@ -164,6 +164,58 @@ describe('the quota', () => {
     expect(world.holds(later)).toBe(50)
   })
 
+  /** Asks for one after the other what is not here, each until it has come or is given up. */
+  async function readAll(ids: readonly Uint8Array[], times: number): Promise<void> {
+    for (let at = 0; at < ids.length; at += 20) {
+      for (let time = 0; time < times; time++) {
+        for (const id of ids.slice(at, at + 20)) world.ask(id)
+        await world.pass(1)
+      }
+    }
+  }
+
+  test.each([
+    ['once', 1],
+    ['again and again', 4],
+  ])('who reads all that is cold %s pushes nothing out that others use', async (_what, times) => {
+    const cold = world.write(300)
+    world.wall += dayMs
+    const hot = world.write(80)
+    await world.pass(5)
+    for (const id of hot) world.ask(id)
+    await world.pass(1)
+    world.wall += dayMs / 4
+    await readAll(cold, times)
+    expect(world.holds(hot)).toBe(80)
+    // The rest of the room is its own.
+    expect(world.holds(cold)).toBeGreaterThan(30)
+  })
+
+  test('what came because it was asked for stays as well, once it was asked for again', async () => {
+    const used = world.write(60)
+    world.wall += dayMs
+    world.write(150)
+    await world.pass(5)
+    await readAll(used, 2)
+    expect(world.holds(used)).toBe(60)
+    const cold = world.write(300)
+    await readAll(cold, 1)
+    expect(world.holds(used)).toBe(60)
+  })
+
+  test('who asks for the same a thousand times keeps it here for some days, and no longer', async () => {
+    const junk = world.write(150)
+    await world.pass(5)
+    for (let time = 0; time < 1_000; time++) for (const id of junk) world.ask(id)
+    await world.pass(1)
+    expect(world.holds(junk)).toBeGreaterThan(130)
+    world.wall += 3.5 * dayMs
+    const needed = world.write(120)
+    await readAll(needed, 1)
+    expect(world.holds(needed)).toBe(120)
+    expect(world.side.status.usedBytes).toBeLessThanOrEqual(16 * mib)
+  })
+
   test('what somebody needs takes the place of what nobody does', async () => {
     const old = world.write(100)
     world.wall += dayMs
@@ -187,6 +239,91 @@ describe('the quota', () => {
       expect(world.side.status.usedBytes).toBeLessThanOrEqual(16 * mib)
     }
     expect(world.side.status.usedBytes).toBeGreaterThan(10 * mib)
+  })
+})
+
+describe('another quota', () => {
+  const bigQuota = 64 * mib
+
+  beforeEach(async () => {
+    await world.side.stop()
+    world = new CacheWorld(bigQuota)
+    world.side.start()
+  })
+
+  test('that is smaller is kept within seconds, and the hottest stay', async () => {
+    const cold = world.write(200)
+    await world.pass(3)
+    world.wall += dayMs
+    const recent = world.write(200)
+    await world.pass(3)
+    const hot = [cold[0]!, ...cold.slice(150, 160)]
+    for (const id of hot) world.ask(id)
+    await world.pass(1)
+
+    world.side.setQuota(8 * mib)
+    await world.pass(3)
+    const { quotaBytes, usedBytes } = world.side.status
+    expect(quotaBytes).toBe(8 * mib)
+    expect(usedBytes).toBeLessThanOrEqual(8 * mib)
+    expect(usedBytes).toBeGreaterThan(5 * mib)
+    expect(world.holds(hot)).toBe(hot.length)
+    expect(world.holds(cold)).toBe(hot.length)
+    expect(world.holds(recent)).toBeGreaterThan(40)
+    await world.pass(5)
+    expect(world.side.state).toBe('idle')
+  })
+
+  test('that is smaller is made without copying what stays more than once', async () => {
+    world.write(600)
+    await world.pass(5)
+    const before = world.writtenBytes
+    world.side.setQuota(8 * mib)
+    await world.pass(5)
+    expect(world.side.status.usedBytes).toBeLessThanOrEqual(8 * mib)
+    expect(world.writtenBytes - before).toBeLessThanOrEqual(8 * mib)
+  })
+
+  test('serves what it has while it lets go of the rest', async () => {
+    const ids = world.write(600)
+    await world.pass(5)
+    for (const id of ids.slice(0, 20)) world.ask(id)
+    await world.pass(1)
+    world.side.setQuota(8 * mib)
+    let served = 0
+    while (world.side.activity === 'making room') {
+      for (const id of ids.slice(0, 20)) served += world.ask(id) ? 1 : 0
+      await new Promise(setImmediate)
+    }
+    expect(served).toBeGreaterThan(20)
+    expect(served % 20).toBe(0)
+  })
+
+  test('that is larger is filled, also with what had to go', async () => {
+    world.side.setQuota(8 * mib)
+    const ids = world.write(200)
+    await world.pass(5)
+    expect(world.holds(ids)).toBeLessThan(80)
+    world.side.setQuota(bigQuota)
+    await world.pass(5)
+    expect(world.holds(ids)).toBe(200)
+    expect(world.side.status).toMatchObject({ quotaBytes: bigQuota, chunks: 200 })
+  })
+
+  test('makes room for lists that were left out', async () => {
+    world.side.setQuota(8 * mib)
+    const ids = Array.from({ length: 70_000 }, (_, at) => {
+      const id = new Uint8Array(32)
+      new DataView(id.buffer).setUint32(0, at)
+      return id
+    })
+    world.writeIds(ids)
+    await world.pass(2)
+    expect(world.side.problems).toMatchObject([{ code: 'CACHE_LISTS_LEFT_OUT' }])
+    world.side.setQuota(bigQuota)
+    await world.pass(35)
+    expect(world.side.problems).toEqual([])
+    expect(world.index.knows(ids[0]!)).toBe(true)
   })
 })
 

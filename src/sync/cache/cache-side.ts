@@ -11,14 +11,16 @@ import type { LogStore } from '../store/log-store.ts'
 import type { ChunkFetcher } from '../transfer/chunk-fetcher.ts'
 import { systemTimers, type Timers } from '../transfer/timers.ts'
 import type { AskedChunks } from './asked-chunks.ts'
+import { CacheCommits } from './cache-commits.ts'
 import { CacheFiller } from './cache-filler.ts'
 import type { CacheIndex } from './cache-index.ts'
 import { cacheLimits as limits, cacheTimes as times } from './cache-limits.ts'
-import { CacheLists, listBytesOf } from './cache-lists.ts'
+import { CacheLists } from './cache-lists.ts'
+import { listBytesOf } from './cache-quota.ts'
+import { CacheReport } from './cache-report.ts'
 import { CacheRoom } from './cache-room.ts'
-import { CacheTrouble, diskFull } from './cache-trouble.ts'
+import { CacheTrouble } from './cache-trouble.ts'
 import { CacheUpkeep } from './cache-upkeep.ts'
-import { heatOfUse } from './heat.ts'
 import { LogLearner } from './log-learner.ts'
 import { Rounds } from './rounds.ts'
 import { WantedLists } from './wanted-lists.ts'
@@ -65,24 +67,24 @@ export class CacheSide implements FolderSide {
   readonly #longLists: CacheLists
   readonly #rounds: Rounds
   readonly #upkeep: CacheUpkeep
+  readonly #commits: CacheCommits
+  readonly #report: CacheReport
   readonly #startedAt: number
   /** The log has been learned at least once: what is newest is known. */
   #knowsNews = false
   #learning: Promise<void> | undefined
   #making: Promise<void> | undefined
   #trouble: CacheTrouble | undefined
-  #dirtyBytes = 0
-  #isDirty = false
-  #nextCommit = 0
   #nextLook = 0
   #isDemandDue = false
   #isStopped = false
 
   constructor(parts: CacheSideParts) {
     this.#parts = parts
-    const { chunks, index, fetcher, clock, store, suite, quota, hasFreed } = parts
+    const { chunks, index, fetcher, clock, store, suite, hasFreed } = parts
     this.#startedAt = clock.monotonic()
     this.#lists = new WantedLists(index.file)
+    this.#commits = new CacheCommits({ chunks, index, clock })
     const now = (): number => clock.wall()
     const guard = (act: () => void): void => this.#guard(act)
     this.#learner = new LogLearner({
@@ -120,67 +122,52 @@ export class CacheSide implements FolderSide {
       fetcher,
       clock,
       round,
-      most: () => listBytesOf(quota),
+      most: () => listBytesOf(this.#room.quota),
       guard,
       onList: (bytes) => {
         this.#stored(bytes)
         this.logChanged()
       },
     })
-    this.#upkeep = new CacheUpkeep({ chunks, index, clock, hasFreed, onChange: () => this.#changed() })
+    this.#upkeep = new CacheUpkeep({
+      chunks,
+      index,
+      clock,
+      hasFreed,
+      onChange: () => this.#commits.changed(),
+    })
+    this.#report = new CacheReport({
+      ...parts,
+      room: this.#room,
+      filler: this.#filler,
+      longLists: this.#longLists,
+      upkeep: this.#upkeep,
+      now: () => ({
+        isLearning: this.#learning !== undefined,
+        isMakingRoom: this.#making !== undefined,
+        trouble: this.#trouble,
+      }),
+    })
   }
 
   get state(): FolderStateName {
-    if (this.#trouble !== undefined || this.#room.isDiskLow) return 'blocked'
-    const isBusy = this.#learning !== undefined || this.#making !== undefined || this.#filler.isBusy
-    if (isBusy || this.#longLists.isBusy) return 'syncing'
-    const mayCome = this.#parts.index.counts.wanted > 0 && !this.#filler.isFull
-    return mayCome ? 'syncing' : 'idle'
+    return this.#report.state
   }
 
   get activity(): string {
-    const { index, connected } = this.#parts
-    if (this.#trouble !== undefined) return 'serves what it has; cannot store more'
-    if (this.#room.isDiskLow) return 'serves what it has; the disk is full'
-    if (this.#learning !== undefined) return 'reading which chunks there are'
-    if (this.#making !== undefined) return 'making room'
-    if (this.state === 'idle') return ''
-    const { wanted } = index.counts
-    if (connected() === 0) return `waiting for a device: ${wanted} chunks are not here`
-    return `fetching chunks, ${wanted} are not here`
+    return this.#report.activity
   }
 
   get problems(): readonly FolderProblem[] {
-    const problems: FolderProblem[] = []
-    if (this.#trouble !== undefined) problems.push(this.#trouble.problem)
-    else if (this.#room.isDiskLow || (this.#room.isDiskTight && this.#filler.isFull)) {
-      problems.push(diskFull('the disk has no room for the quota of the cache'))
-    }
-    if (this.#longLists.leftOut > 0) {
-      const message = `the lists of ${this.#longLists.leftOut} large files do not fit the quota`
-      const fix = 'give the cache a larger quota'
-      problems.push({ code: 'CACHE_LISTS_LEFT_OUT', path: '', message, fix })
-    }
-    return [...problems, ...this.#upkeep.problems]
+    return this.#report.problems
   }
 
-  /** Of what is wanted, as much as fits. */
   need(): { readonly files: number; readonly bytes: number } {
-    const { wanted } = this.#parts.index.counts
-    const bytes = Math.round(wanted * this.#filler.meanBytes)
-    return { files: 0, bytes: this.state === 'syncing' ? Math.max(0, Math.min(bytes, this.#room.left)) : 0 }
+    return this.#report.need()
   }
 
   get status(): CacheStatus {
-    const { asked, index } = this.#parts
-    return {
-      quotaBytes: this.#room.quota,
-      usedBytes: this.#room.used,
-      chunks: index.counts.held,
-      hitBytes: asked.hitBytes,
-      missBytes: Math.round(asked.missBytes),
-      evictedBytes: this.#room.evictedBytes,
-    }
+    return this.#report.status
   }
 
   start(): void {
@@ -203,8 +190,8 @@ export class CacheSide implements FolderSide {
     this.#guard(() => {
       this.#noteUses()
       this.#upkeep.setClean()
-      this.#changed()
-      this.#commit()
+      this.#commits.changed()
+      this.#commits.commit()
     })
     this.#isStopped = true
     await Promise.allSettled([this.#learning, this.#making])
@@ -242,6 +229,14 @@ export class CacheSide implements FolderSide {
     else if (this.#trouble.isOver(fs, directory)) onFault(this.#trouble.error)
   }
 
+  /** What is too much goes in small steps, beginning now; what fits now is fetched. */
+  setQuota(bytes: number): void {
+    this.#room.quota = bytes
+    this.#rounds.ask()
+    this.#guard(() => this.#lookAtDisk())
+    this.#refill()
+  }
+
   /** For an audit: what it found damaged is fetched again. */
   takeLost(): void {
     this.#guard(() => this.#upkeep.takeLost())
@@ -257,13 +252,13 @@ export class CacheSide implements FolderSide {
     if (this.#rounds.tick()) {
       this.#longLists.newRound()
       this.#filler.wake()
-      this.#changed()
+      this.#commits.changed()
     }
     this.#filler.tick(isConnected)
     this.#longLists.tick(isConnected)
     if (isConnected) this.#filler.fill()
     this.#upkeep.tick(this.state === 'idle')
-    if (this.#isDirty && clock.monotonic() >= this.#nextCommit) this.#commit()
+    this.#commits.tick()
   }
 
   #lookAtDisk(): void {
@@ -271,7 +266,7 @@ export class CacheSide implements FolderSide {
     const wasTight = this.#room.isDiskTight
     this.#room.look()
     const { isDiskLow, left } = this.#room
-    // Also a quota that is smaller than it was.
+    // Also after the quota was made smaller.
     if (isDiskLow || left < 0) this.#makeRoom(this.#room.quota / 64, Number.POSITIVE_INFINITY)
     // As much as a round of making room gains, so that it is not begun for each file of others that goes.
     else if (wasTight && left > this.#room.quota / 64) {
@@ -292,7 +287,7 @@ export class CacheSide implements FolderSide {
     for (let goesOn = true; goesOn && !this.#isStopped && this.#trouble === undefined;) {
       this.#parts.commitLog()
       goesOn = this.#learner.step()
-      this.#changed()
+      this.#commits.changed()
       // Links and other folders have their turn between two steps.
       await new Promise(setImmediate)
     }
@@ -310,11 +305,11 @@ export class CacheSide implements FolderSide {
     const now = clock.wall()
     let isMissed = false
     for (const [id, uses] of asked.take()) {
-      isMissed = index.used(id, heatOfUse(now, uses), this.#rounds.number) || isMissed
+      isMissed = index.used(id, uses, now, this.#rounds.number) || isMissed
     }
     // What somebody needs may take the place of something else.
     if (isMissed) this.#filler.wake()
-    this.#changed()
+    this.#commits.changed()
   }
 
   /** Not at the next tick: by then whoever asked has had it from far, and it would come a second time. */
@@ -353,25 +348,9 @@ export class CacheSide implements FolderSide {
       })
   }
 
-  #changed(): void {
-    this.#isDirty = true
-  }
-
   #stored(bytes: number): void {
-    this.#isDirty = true
-    this.#dirtyBytes += bytes
     this.#room.took(bytes)
-    if (this.#dirtyBytes >= limits.dirtyBytes) this.#commit()
-  }
-
-  /** Packs first: the index of the cache is the one that is put right if they do not agree. */
-  #commit(): void {
-    if (!this.#isDirty) return
-    this.#parts.chunks.commit()
-    this.#parts.index.commit()
-    this.#isDirty = false
-    this.#dirtyBytes = 0
-    this.#nextCommit = this.#parts.clock.monotonic() + times.commitMs
+    this.#commits.stored(bytes)
   }
 
   #guard(act: () => void): void {

@@ -6,6 +6,8 @@
 const halfLifeMs = 86_400_000
 /** Half a use: what others asked for within the last day is worth more than what is only new. */
 const newsWorth = -1
+/** More within a day add nothing: who asks for a chunk without end keeps it from going for some days, and no longer. */
+const mostUses = 8
 
 /** Of one use, or of several at once. */
 export function heatOfUse(nowMs: number, uses = 1): number {
@@ -17,7 +19,9 @@ export function heatOfNews(entryMs: number, nowMs: number): number {
   return Math.min(entryMs, nowMs) / halfLifeMs + newsWorth
 }
 
-export function joinHeat(left: number, right: number): number {
-  const more = Math.max(left, right)
-  return more + Math.log2(1 + 2 ** (Math.min(left, right) - more))
+/** Of what is here, and is asked for. */
+export function heatAfterUses(heat: number, uses: number, nowMs: number): number {
+  const use = heatOfUse(nowMs, uses)
+  const more = Math.max(heat, use)
+  return Math.min(more + Math.log2(1 + 2 ** (Math.min(heat, use) - more)), heatOfUse(nowMs, mostUses))
 }

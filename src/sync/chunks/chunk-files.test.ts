@@ -458,7 +458,7 @@ describe('content in files', () => {
     expect(store.scrub(1e9)).toMatchObject({ checked: 40, damaged: [], done: true })
     for (let calls = 0; !store.collect(() => false).done; calls++) expect(calls).toBeLessThan(20)
     store.commit()
-    expect(store.stats()).toEqual({ packs: 0, packBytes: 0, chunks: 0, keptBytes: 0 })
+    expect(store.stats()).toEqual({ packs: 0, packBytes: 0, liveBytes: 0, chunks: 0, keptBytes: 0 })
     expect(readdirSync(directory)).toEqual([])
   })
 })

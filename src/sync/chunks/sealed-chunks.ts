@@ -33,7 +33,8 @@ export class SealedChunks {
   readonly #file: SqliteFile
   readonly #files: PackFiles
   readonly #packs: PackTable
-  readonly #packBytes: number
+  /** Packs end when they have grown to this. */
+  packBytes: number
   readonly #damage: DamageTable
 
   constructor(
@@ -45,7 +46,7 @@ export class SealedChunks {
     this.#file = file
     this.#files = files
     this.#packs = packs
-    this.#packBytes = options.packBytes
+    this.packBytes = options.packBytes
     this.#damage = options.damage
   }
 
@@ -61,7 +62,7 @@ export class SealedChunks {
   /** To the end of the current pack; `flush` comes before anybody reads it. */
   append(id: Uint8Array, sealed: Uint8Array): void {
     const current = this.#files.current
-    const isFull = current !== undefined && current.size + recordHeadLength + sealed.length > this.#packBytes
+    const isFull = current !== undefined && current.size + recordHeadLength + sealed.length > this.packBytes
     if (current === undefined || (isFull && (this.#packs.get(current.number)?.chunks ?? 0) > 0)) {
       const number = this.#packs.takeNumber()
       this.#files.begin(number)

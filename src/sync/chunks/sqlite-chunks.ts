@@ -299,16 +299,24 @@ export class SqliteChunks implements ChunkStore {
     )
   }
 
+  /** Packs end at this size from now on; those that are there stay as they are. */
+  endPacksAt(bytes: number): void {
+    this.#sealed.packBytes = bytes
+  }
+
   stats(): {
     readonly packs: number
     readonly packBytes: number
+    /** Of it, what is no hole. */
+    readonly liveBytes: number
     readonly chunks: number
     readonly keptBytes: number
   } {
-    const sums = { packs: 0, packBytes: 0, chunks: 0, keptBytes: this.#places.keptBytes }
-    for (const { size, chunks } of this.#packs.all()) {
+    const sums = { packs: 0, packBytes: 0, liveBytes: 0, chunks: 0, keptBytes: this.#places.keptBytes }
+    for (const { size, live, chunks } of this.#packs.all()) {
       sums.packs++
       sums.packBytes += size
+      sums.liveBytes += live
       sums.chunks += chunks
     }
     return sums

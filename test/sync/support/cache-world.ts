@@ -87,6 +87,15 @@ export class Neighbours implements Pick<ChunkFetcher, 'want' | 'cancel' | 'lacks
   }
 }
 
+class CountingDisk extends MemoryDisk {
+  writtenBytes = 0
+
+  override write(file: number, bytes: Uint8Array, position: number): void {
+    this.writtenBytes += bytes.length
+    super.write(file, bytes, position)
+  }
+}
+
 export class CacheWorld {
   readonly author = new ReplicaDevice()
   readonly neighbours = new Neighbours()
@@ -103,7 +112,7 @@ export class CacheWorld {
   index: CacheIndex
   asked: AskedChunks
   side: CacheSide
-  readonly #packs = new MemoryDisk()
+  readonly #packs = new CountingDisk()
   /** Of the directory: what is left of it, and whether it takes a file. */
   readonly #disk = Object.assign(new ModelFileSystem(), {
     free: () => this.free - this.chunks.stats().packBytes,
@@ -181,6 +190,11 @@ export class CacheWorld {
 
   holds(ids: readonly Uint8Array[]): number {
     return ids.filter((id) => this.chunks.has(id)).length
+  }
+
+  /** Into packs, since the beginning. */
+  get writtenBytes(): number {
+    return this.#packs.writtenBytes
   }
 
   /** Stops and begins anew with the same stores; or with what was committed last. */
