@@ -29,7 +29,7 @@ describe('two machines with a network between them', () => {
   it('sync', async () => {
     await pair.converge((tree) => 'first.bin' in tree)
     const { peers } = await pair.ann.folder(folderName)
-    expect(peers).toMatchObject([{ name: 'bob', connected: true, path: 'direct' }])
+    expect(peers).toMatchObject([{ name: 'bob', connected: true, path: 'lan' }])
     expect(peers[0]?.address).toContain(networks.addresses[1])
     write(pair.bobRoot, 'back.txt', 'from the other machine')
     await pair.converge((tree) => 'back.txt' in tree)

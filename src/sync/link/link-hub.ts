@@ -7,15 +7,17 @@ import type { DeviceKeys } from '../crypto/identity.ts'
 import type { CryptoSuite, RandomBytes } from '../crypto/suite.ts'
 import { shortIdLength, toHex, type DeviceId } from '../ids.ts'
 import { deviceCertificate } from './device-certificate.ts'
-import { replacesLink } from './duplicate-links.ts'
+import { dialRound } from './dial-round.ts'
 import { deviceName, linkFeatures, type Hello } from './hello.ts'
 import { JoinDesk, type JoinRequest, type JoinVerdict } from './join-desk.ts'
 import type { JoinDialer } from './join.ts'
 import { linkErrors, type LinkErrorCode } from './link-errors.ts'
 import type { FrameStream, Link, StreamTopic } from './link.ts'
-import { linkLimits, linkTimes, type LinkTimes } from './link-limits.ts'
+import { linkTimes, type LinkTimes } from './link-limits.ts'
 import { LinkListener, type ListenOptions } from './link-listener.ts'
+import { LinkTable, noMember, type KnownMembers } from './link-table.ts'
 import { reachableAddresses } from './listen-addresses.ts'
+import { OpenConnections } from './open-connections.ts'
 import { PeerDialer } from './peer-dialer.ts'
 import { dialSecure, tlsContext } from './secure-connection.ts'
 import type { ConnectionRefusal, ProtocolName, SecureConnection } from './secure-connection.ts'
@@ -36,17 +38,12 @@ export interface DialOutcome {
   readonly message: string
 }
 
-export interface LinkHubOptions {
+export interface LinkHubOptions extends KnownMembers {
   readonly suite: CryptoSuite
   readonly identity: DeviceKeys
   readonly name: string
   /** Undefined: only dials. */
   readonly listen: ListenOptions | undefined
-  readonly isMember: (id: DeviceId) => boolean
-  /** A member of folders that this device was put out of, and of no others that it has. */
-  readonly hasLeft?: (id: DeviceId) => boolean
-  /** This device cannot tell yet who is a member. */
-  readonly isBlank?: () => boolean
   /** Where a device may be, the best first. */
   readonly addressesOf: (id: DeviceId) => readonly string[]
   readonly onLink: (link: Link) => void
@@ -65,13 +62,6 @@ export interface LinkHubOptions {
   readonly times?: Partial<LinkTimes>
 }
 
-const stopMs = 1_500
-/** Addresses that become known while others are tried, and are tried in the same round. */
-const mostNewcomers = 2
-const noMember = 'no member'
-const outItself = 'revoked itself'
-const noLog = 'no log yet'
-
 /** All links of this device, one for each other device: takes them in, dials, and keeps dialling. */
 export class LinkHub implements JoinDialer {
   /** Of this run: 32 hex digits. */
@@ -84,12 +74,8 @@ export class LinkHub implements JoinDialer {
   readonly #listener: LinkListener
   readonly #dialer: PeerDialer
   readonly #desk: JoinDesk
-  readonly #links = new Map<DeviceId, TlsLink>()
-  /** With those that are still greeting or saying goodbye. */
-  readonly #connections = new Set<TlsLink>()
-  readonly #joins = new Set<SecureConnection>()
-  /** Instances of a device that were replaced by another one. */
-  readonly #replaced = new Map<DeviceId, string>()
+  readonly #links: LinkTable<TlsLink>
+  readonly #connections = new OpenConnections<TlsLink>()
   readonly #abort = new AbortController()
 
   constructor(options: LinkHubOptions) {
@@ -101,6 +87,14 @@ export class LinkHub implements JoinDialer {
     this.#context = tlsContext(deviceCertificate(options.identity))
     this.#sweeper = new DeadlineSweeper(times.sweepMs, () => clock.monotonic())
     this.#gate = new StrangerGate(() => clock.monotonic())
+    this.#links = new LinkTable({
+      deviceId: this.deviceId,
+      instance: this.instance,
+      members: options,
+      onProblem: (code, link, message) => this.#problem(code, link, message),
+      clock,
+      overlapMs: times.handshakeMs,
+    })
     this.#listener = new LinkListener({
       suite,
       context: this.#context,
@@ -110,7 +104,11 @@ export class LinkHub implements JoinDialer {
       onRefused: (address, message) => options.log.debug({ address, message }, 'connection refused'),
     })
     this.#dialer = new PeerDialer({
-      attempt: (peer) => this.#dial(peer),
+      attempt: (peer) =>
+        dialRound(
+          () => options.addressesOf(peer),
+          (address) => this.#dial(peer, address),
+        ),
       isLinked: (peer) => this.#links.has(peer),
       times,
       random: () => (options.random(1)[0] ?? 0) / 255,
@@ -146,7 +144,7 @@ export class LinkHub implements JoinDialer {
   }
 
   links(): readonly Link[] {
-    return [...this.#links.values()]
+    return this.#links.all
   }
 
   link(peer: DeviceId): Link | undefined {
@@ -157,7 +155,7 @@ export class LinkHub implements JoinDialer {
   setPeers(ids: Iterable<DeviceId>): void {
     const wanted = new Set(ids)
     wanted.delete(this.deviceId)
-    for (const [peer, link] of this.#links) if (!wanted.has(peer)) link.close('no member any more')
+    for (const link of this.#links.all) if (!wanted.has(link.peer)) link.close('no member any more')
     this.#dialer.setPeers(wanted)
   }
 
@@ -185,7 +183,7 @@ export class LinkHub implements JoinDialer {
 
   async dialJoin(address: string, expected: DeviceId): Promise<SecureConnection | ConnectionRefusal> {
     const found = await this.#dialAddress(address, expected, 'join')
-    if ('peer' in found) this.#keepJoin(found)
+    if ('peer' in found) this.#connections.addJoin(found.socket)
     return found
   }
 
@@ -194,15 +192,7 @@ export class LinkHub implements JoinDialer {
     this.#abort.abort()
     this.#dialer.stop()
     this.#listener.stop()
-    const closed = [...this.#connections].map((link) => link.closed)
-    for (const link of this.#connections) link.close('stopping')
-    for (const { socket } of this.#joins) socket.destroySoon()
-    const { promise: late, resolve } = Promise.withResolvers<undefined>()
-    const timer = setTimeout(() => resolve(undefined), stopMs)
-    await Promise.race([Promise.all(closed), late])
-    clearTimeout(timer)
-    for (const link of this.#connections) link.destroy()
-    for (const { socket } of this.#joins) socket.destroy()
+    await this.#connections.close()
     this.#sweeper.stop()
   }
 
@@ -219,7 +209,7 @@ export class LinkHub implements JoinDialer {
     const { socket, peer, protocol } = connection
     const isMember = this.#options.isMember(peer)
     if (protocol === 'sync' && (isMember || peer === this.deviceId)) {
-      if (this.#isCrowded(peer)) socket.destroy()
+      if (this.#connections.isCrowded(peer)) socket.destroy()
       else this.#connect(connection, isMember)
       return
     }
@@ -231,21 +221,9 @@ export class LinkHub implements JoinDialer {
     socket.once('close', leave)
     if (protocol === 'sync') this.#connect(connection, false)
     else {
-      this.#keepJoin(connection)
+      this.#connections.addJoin(connection.socket)
       this.#desk.serve(connection, this.#gate.isBarred(hostOf(connection.address)))
     }
-  }
-
-  #isCrowded(peer: DeviceId): boolean {
-    if (this.#connections.size >= linkLimits.links) return true
-    let ofPeer = 0
-    for (const link of this.#connections) if (link.peer === peer) ofPeer++
-    return ofPeer >= linkLimits.linksOfDevice
-  }
-
-  #keepJoin(connection: SecureConnection): void {
-    this.#joins.add(connection)
-    connection.socket.once('close', () => this.#joins.delete(connection))
   }
 
   #connect(connection: SecureConnection, isMember: boolean): TlsLink {
@@ -258,36 +236,22 @@ export class LinkHub implements JoinDialer {
       hooks: this.#hooks,
     })
     this.#connections.add(link)
-    void link.closed.then(() => this.#connections.delete(link))
     return link
   }
 
-  async #dial(peer: DeviceId): Promise<boolean> {
-    const { addressesOf, log } = this.#options
-    const tried = new Set<string>()
-    const planned = new Set(addressesOf(peer))
-    let newcomers = 0
-    // NOTE: where it was seen while another address was tried goes before the rest.
-    while (tried.size < 2 * linkLimits.addresses) {
-      const address = addressesOf(peer).find(
-        (each) => !tried.has(each) && (planned.has(each) || newcomers < mostNewcomers),
-      )
-      if (address === undefined) break
-      tried.add(address)
-      if (!planned.has(address)) newcomers++
-      const found = await this.#dialAddress(address, peer, 'sync')
-      // NOTE: meanwhile it may have dialled us.
-      if (this.#abort.signal.aborted || this.#links.has(peer)) {
-        if ('peer' in found) found.socket.destroy()
-        return true
-      }
-      if ('state' in found) {
-        log.debug({ peer, address, problem: found.message }, 'no link')
-        this.#options.onDialFailed?.(peer, address, found)
-      } else if (await this.#connect(found, true).opened) return true
-      if (this.#links.has(peer)) return true
+  async #dial(peer: DeviceId, address: string): Promise<boolean> {
+    const found = await this.#dialAddress(address, peer, 'sync')
+    // NOTE: meanwhile it may have dialled us.
+    if (this.#abort.signal.aborted || this.#links.has(peer)) {
+      if ('peer' in found) found.socket.destroy()
+      return true
     }
-    return false
+    if ('state' in found) {
+      this.#options.log.debug({ peer, address, problem: found.message }, 'no link')
+      this.#options.onDialFailed?.(peer, address, found)
+      return false
+    }
+    return (await this.#connect(found, true).opened) || this.#links.has(peer)
   }
 
   #dialAddress(
@@ -307,7 +271,7 @@ export class LinkHub implements JoinDialer {
   }
 
   readonly #hooks: LinkHooks = {
-    admit: (link) => this.#refusal(link),
+    admit: (link) => (this.#abort.signal.aborted ? 'stopping' : this.#links.refusal(link)),
     onOpen: (link) => this.#opened(link),
     onStream: (link, topic, stream) => this.#options.onStream(link, topic, stream),
     onPoke: (link) => this.#options.onPoke(link),
@@ -315,47 +279,8 @@ export class LinkHub implements JoinDialer {
     onGone: (link, reason) => this.#gone(link, reason),
   }
 
-  /** Why there shall be no link with who has just said hello. */
-  #refusal(link: TlsLink): string | undefined {
-    if (this.#abort.signal.aborted) return 'stopping'
-    if (link.peer === this.deviceId) {
-      if (link.peerInstance === this.instance) return 'this is you'
-      this.#problem('LINK_OWN_CLONE', link, `another program with this device's keys is at ${link.address}`)
-      return 'a clone'
-    }
-    if (!this.#options.isMember(link.peer)) return this.#noLink(link.peer)
-    const old = this.#links.get(link.peer)
-    if (old === undefined) return undefined
-    if (!this.#isOutlived(old) && !replacesLink(this.deviceId, old, link)) return 'duplicate'
-    this.#noteReplaced(old, link)
-    return undefined
-  }
-
-  /** What is said to who would be a stranger: only who knows better than the other end calls it one. */
-  #noLink(peer: DeviceId): string {
-    const { hasLeft, isBlank } = this.#options
-    if (hasLeft?.(peer) === true) return outItself
-    return isBlank?.() === true ? noLog : noMember
-  }
-
-  /** Nobody dials who has a link: after the time that two attempts may overlap, the other end has lost this one. */
-  #isOutlived(old: TlsLink): boolean {
-    const now = this.#options.clock.monotonic()
-    return old.openedAt !== undefined && now - old.openedAt > this.times.handshakeMs
-  }
-
-  #noteReplaced(old: TlsLink, link: TlsLink): void {
-    if (old.peerInstance === link.peerInstance) return
-    if (this.#replaced.get(link.peer) === link.peerInstance) {
-      this.#problem('LINK_PEER_CLONED', link, `${link.peerName} runs twice, here at ${link.address}`)
-    }
-    this.#replaced.set(link.peer, old.peerInstance)
-  }
-
   #opened(link: TlsLink): void {
-    const old = this.#links.get(link.peer)
-    this.#links.set(link.peer, link)
-    old?.close('duplicate')
+    this.#links.put(link)?.close('duplicate')
     const { log, onLink } = this.#options
     log.info({ peer: link.peer, name: link.peerName, address: link.address }, 'link opened')
     onLink(link)
@@ -364,7 +289,7 @@ export class LinkHub implements JoinDialer {
   #gone(link: TlsLink, reason: string): void {
     const { log, clock, onLinkClosed } = this.#options
     log.info({ peer: link.peer, address: link.address, reason }, 'link closed')
-    if (this.#links.get(link.peer) === link) this.#links.delete(link.peer)
+    this.#links.drop(link)
     if (link.openedAt === undefined) {
       if (link.isDialled && reason !== 'duplicate' && !this.#abort.signal.aborted) {
         this.#options.onDialFailed?.(link.peer, link.address, { state: 'refused', message: reason })

@@ -63,6 +63,9 @@ export const linkLimits = {
   /** Links at one time; and those of one device, with those that wait for its greeting and those that are ending. */
   links: 256,
   linksOfDevice: 8,
+  /** Devices that are dialled at one time; and more of them that were just seen. */
+  dials: 16,
+  dialsOfSeen: 8,
   /** Streams of the peer that came before its greeting was read. */
   earlyStreams: 16,
   /** Connections that have not shown a key yet, and those of one address. */

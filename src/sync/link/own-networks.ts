@@ -19,6 +19,14 @@ export function ownNetworks(interfaces: Interfaces = networkInterfaces()): reado
   )
 }
 
+/** How a device is reached: over an address of a network that this one is in, or over another one. */
+export const paths = ['lan', 'direct'] as const
+export type Path = (typeof paths)[number]
+
+export function pathOver(address: string, networks: readonly Network[]): Path {
+  return isOwnNetwork(address, networks) ? 'lan' : 'direct'
+}
+
 /** `host:port`. False for names: nobody asks where they lead. */
 export function isOwnNetwork(address: string, networks: readonly Network[] = ownNetworks()): boolean {
   const host = parseHostPort(address)?.host ?? address

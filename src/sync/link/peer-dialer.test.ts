@@ -102,3 +102,63 @@ test('nobody is tried who is linked, was taken out, or after the end', async () 
   await vi.advanceTimersByTimeAsync(60_000)
   expect(attempts.length).toBe(before)
 })
+
+/** Members whose three addresses all take 5 s to be silent, unless they are here. */
+function makeCrowd(count: number) {
+  const ids = Array.from({ length: count }, (_, index) => `m${index}`)
+  const tries = new Map(ids.map((id) => [id, 0]))
+  const here = new Set<string>()
+  const linked = new Set<string>()
+  const crowd = { ids, tries, here, linked, open: 0, most: 0 }
+  const dialer = new PeerDialer({
+    attempt: async (peer) => {
+      crowd.most = Math.max(crowd.most, ++crowd.open)
+      tries.set(peer, (tries.get(peer) ?? 0) + 1)
+      const isHere = here.has(peer)
+      await new Promise((resolve) => setTimeout(resolve, isHere ? 20 : 3 * linkTimes.connectMs))
+      if (isHere) linked.add(peer)
+      crowd.open--
+      return isHere
+    },
+    isLinked: (peer) => linked.has(peer),
+    random: () => 0.5,
+    times: linkTimes,
+  })
+  dialer.setPeers(ids)
+  return { ...crowd, crowd, dialer }
+}
+
+test('of 500 members that are away 16 are dialled at a time, and each is as often as the others', async () => {
+  const { crowd, tries, dialer } = makeCrowd(500)
+  await vi.advanceTimersByTimeAsync(3_600_000)
+  dialer.stop()
+  expect(crowd.most).toBe(16)
+  const counts = [...tries.values()]
+  // 16 × 3,600 s / 15 s are 3,840 tries.
+  expect(counts.reduce((sum, each) => sum + each)).toBeGreaterThan(3_500)
+  expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1)
+})
+
+test('who was seen does not wait for those that are away, and neither does one whose link has ended', async () => {
+  const { crowd, here, linked, dialer } = makeCrowd(500)
+  await vi.advanceTimersByTimeAsync(600_000)
+  here.add('m499').add('m3')
+  dialer.dialNow('m499')
+  await vi.advanceTimersByTimeAsync(100)
+  expect([...linked]).toEqual(['m499'])
+  linked.clear()
+  dialer.lost('m499', linkTimes.steadyMs)
+  await vi.advanceTimersByTimeAsync(3 * linkTimes.connectMs + 1_000)
+  expect([...linked]).toEqual(['m499'])
+  expect(crowd.most).toBeLessThanOrEqual(24)
+  dialer.stop()
+})
+
+test('who is here is reached though hundreds are not, by its turn', async () => {
+  const { here, linked, dialer } = makeCrowd(500)
+  here.add('m400')
+  await vi.advanceTimersByTimeAsync(480_000)
+  expect([...linked]).toEqual(['m400'])
+  dialer.setPeers([])
+  dialer.stop()
+})
