@@ -64,6 +64,7 @@ describe('without a daemon', () => {
     ['folder', 'pause', 'M'],
     ['folder', 'resume', 'M'],
     ['folder', 'remove', 'M'],
+    ['folder', 'quota', 'M', '9G'],
     ['invite', 'M'],
     ['join', 'harp-x'],
     ['log', 'x'],
@@ -95,6 +96,8 @@ describe('wrong usage is exit 2, in both forms', () => {
     [['nonsense']],
     [['status', '--nonsense']],
     [['folder', 'add']],
+    [['folder', 'quota', 'Music']],
+    [['folder', 'quota', 'Music', 'all']],
     [['folder', 'list', 'too', 'many']],
     [['restore', 'x']],
     [['restore', 'x', '--version', 'no-hex']],
@@ -259,6 +262,11 @@ describe('with a daemon', () => {
       ['resume', { folder: 'Music', acceptDeletions: true }],
     ],
     [['folder', 'remove', 'abab'], music, ['remove', { folder: 'abab' }]],
+    [
+      ['folder', 'quota', 'Music', '1.5G'],
+      { ...music, role: 'cache' },
+      ['setQuota', { folder: 'Music', quota: 1.5 * 2 ** 30 }],
+    ],
     [
       ['folder', 'add', '/nowhere/Music', '--name', ' M ', '--authority', 'self'],
       music,

@@ -161,6 +161,16 @@ function addFolders(program: Command): void {
       await answering(options, () => resumeFolder({ folder: name, ...options }))
     })
   folder
+    .command('quota')
+    .description('how much of its disk a cache may take')
+    .argument('<folder>')
+    .argument('<size>', 'such as 200G')
+    .option(...json)
+    .action(async (name: string, size: string, options: Json) => {
+      const { setQuota } = await import('./commands/sync-folder.ts')
+      await answering(options, () => setQuota({ folder: name, size, ...options }))
+    })
+  folder
     .command('remove')
     .description('stop syncing; the files stay')
     .argument('<folder>')

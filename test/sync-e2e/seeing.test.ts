@@ -52,6 +52,7 @@ describe('how it goes, for people and for monitoring', () => {
     const ann = await peerOf(pair.bob)
 
     expect(bob).toMatchObject({ name: 'bob', connected: true, path: 'lan', hint: null })
+    expect((await pair.ann.folder(folderName)).peers).toMatchObject([{ name: 'bob', path: bob.path }])
     expect(bob.folders).toMatchObject([{ name: folderName, role: 'write' }])
     expect(ann.folders).toMatchObject([{ name: folderName, role: 'admin' }])
     expect(new Set([ann.dialled, bob.dialled])).toEqual(new Set([false, true]))

@@ -1,9 +1,9 @@
 import { printable } from '../../base/printable.ts'
-import type { FolderInfo } from '../../sync/index.ts'
+import { parseSize, type FolderInfo } from '../../sync/index.ts'
 import { printLine, printTable } from '../output.ts'
 import { directoryPath, folderArgument } from '../place-on-disk.ts'
 import type { OutputOptions } from '../report-error.ts'
-import { connectToDaemon } from '../running-daemon.ts'
+import { connectToDaemon, usageError } from '../running-daemon.ts'
 
 export interface AddFolderOptions extends OutputOptions {
   readonly path: string
@@ -51,6 +51,24 @@ export async function removeFolder({ folder, json }: FolderOptions): Promise<voi
   const removed = await connectToDaemon().call('remove', { folder: folderArgument(folder) })
   const text = `Folder ${printable(removed.name)} is no longer synced. Its files stay in ${printable(removed.path)}`
   printFolder(removed, json, text)
+}
+
+export interface QuotaOptions extends FolderOptions {
+  readonly size: string
+}
+
+/** `harp folder quota FOLDER SIZE`: what is too much goes by itself. */
+export async function setQuota({ folder, size, json }: QuotaOptions): Promise<void> {
+  const request = { folder: folderArgument(folder), quota: quotaArgument(size, 'SIZE') }
+  const cache = await connectToDaemon().call('setQuota', request)
+  printFolder(cache, json, `The cache ${printable(cache.name)} takes no more than ${size}: harp status`)
+}
+
+/** `name`: of the argument or option. */
+export function quotaArgument(text: string, name: string): number {
+  const size = parseSize(text)
+  if (size === undefined) throw usageError(`the value of ${name} is not right`, 'write a size such as 200G')
+  return size
 }
 
 export function printFolder(folder: FolderInfo, json: boolean | undefined, text: string): void {

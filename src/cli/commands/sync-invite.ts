@@ -1,10 +1,10 @@
 import { printable } from '../../base/printable.ts'
-import { parseSize, parseTime } from '../../sync/index.ts'
+import { parseTime } from '../../sync/index.ts'
 import { printLine } from '../output.ts'
 import { directoryPath, folderArgument } from '../place-on-disk.ts'
 import type { OutputOptions } from '../report-error.ts'
 import { connectToDaemon, usageError } from '../running-daemon.ts'
-import { printFolder } from './sync-folder.ts'
+import { printFolder, quotaArgument } from './sync-folder.ts'
 
 const inviteRoles = ['write', 'read', 'cache', 'admin'] as const
 const shortestMs = 60_000
@@ -40,7 +40,8 @@ export interface JoinOptions extends OutputOptions {
 /** `harp join CODE [PATH] [--quota SIZE]`: returns when the grant is in hand; syncing goes on. */
 export async function joinFolder({ code, path, quota, json }: JoinOptions): Promise<void> {
   const place = path === undefined ? undefined : directoryPath(path)
-  const folder = await connectToDaemon().call('join', { code, path: place, quota: parseQuota(quota) })
+  const bytes = quota === undefined ? undefined : quotaArgument(quota, '--quota')
+  const folder = await connectToDaemon().call('join', { code, path: place, quota: bytes })
   const text = `Joined ${printable(folder.name)} as ${folder.role ?? 'a member'}: ${printable(folder.path)}`
   printFolder(folder, json, text)
 }
@@ -50,13 +51,6 @@ function parseRole(text: string | undefined): (typeof inviteRoles)[number] | und
   const role = inviteRoles.find((each) => each === text)
   if (role === undefined) throw usageError('there is no such role', `write one of ${inviteRoles.join(', ')}`)
   return role
-}
-
-function parseQuota(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const size = parseSize(text)
-  if (size === undefined) throw usageError('the value of --quota is not right', 'write a size such as 200G')
-  return size
 }
 
 function parseExpiry(text: string | undefined): number | undefined {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { roles } from '../format/membership.ts'
+import { paths } from '../link/own-networks.ts'
 import { folderStates, type DaemonApi } from './daemon-api.ts'
 
 /** What a daemon answers, as the command line reads it: the daemon may be of another version. */
@@ -23,7 +24,7 @@ const peer = z.object({
   name: z.string(),
   connected: z.boolean(),
   address: z.string().nullable(),
-  path: z.literal('direct').nullable(),
+  path: z.enum(paths).nullable(),
 })
 
 const discovery = z.object({
@@ -100,7 +101,7 @@ const anyPeer = z.object({
   name: z.string(),
   connected: z.boolean(),
   address: z.string().nullable(),
-  path: z.enum(['lan', 'direct']).nullable(),
+  path: z.enum(paths).nullable(),
   dialled: z.boolean().nullable(),
   roundTripMs: z.number().nullable(),
   since: z.string().nullable(),
@@ -171,6 +172,7 @@ export const controlAnswers: ControlAnswers = {
   pause: folderInfo,
   resume: folderInfo,
   remove: folderInfo,
+  setQuota: folderInfo,
   invite: z.object({ code: z.string(), folder: z.string(), role, expires: z.string() }),
   join: folderInfo,
   members: z.array(member),

@@ -45,6 +45,7 @@ export const controlRequests: { readonly [Method in ControlMethod]: z.ZodType<Re
   pause: ofFolder,
   resume: z.strictObject({ folder: lookup, acceptDeletions: z.boolean().optional() }),
   remove: ofFolder,
+  setQuota: z.strictObject({ folder: lookup, quota }),
   invite: z.strictObject({ folder: lookup, role: role.optional(), expiresMs: expiresMs.optional() }),
   join: z.strictObject({
     code: z.string().min(1).max(16_384),

@@ -1,4 +1,5 @@
 import type { Role } from '../format/membership.ts'
+import type { Path } from '../link/own-networks.ts'
 
 /**
  * What commands ask of the running daemon: plain JSON in and out, by HTTP over its Unix socket. Times are ISO 8601 UTC,
@@ -17,6 +18,8 @@ export interface DaemonApi {
   resume(request: { folder: string; acceptDeletions?: boolean | undefined }): Promise<FolderInfo>
   /** Stops syncing and keeps the files. */
   remove(request: { folder: string }): Promise<FolderInfo>
+  /** Of a cache, in bytes: it is kept from now on. */
+  setQuota(request: { folder: string; quota: number }): FolderInfo
   invite(request: {
     folder: string
     role?: Role | undefined
@@ -140,7 +143,7 @@ export interface PeerInfo {
   readonly connected: boolean
   readonly address: string | null
   /** `lan`: over an address of a network that this device is in; `direct`: over another one. */
-  readonly path: 'lan' | 'direct' | null
+  readonly path: Path | null
   /** Whether this end dialled. */
   readonly dialled: boolean | null
   readonly roundTripMs: number | null
@@ -180,8 +183,7 @@ export interface PeerStatus {
   readonly name: string
   readonly connected: boolean
   readonly address: string | null
-  /** How it is reached. */
-  readonly path: 'direct' | null
+  readonly path: Path | null
 }
 
 export interface InviteInfo {

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os'
-import { join, relative, sep } from 'node:path'
+import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { HarpError } from '../../base/errors.ts'
 import { parseName } from '../config/settings.ts'
@@ -8,6 +8,7 @@ import type { CryptoSuite } from '../crypto/suite.ts'
 import type { DiscoveryReport } from '../discovery/sighting.ts'
 import type { Folder } from '../folder/folder.ts'
 import { toHex } from '../ids.ts'
+import { ownNetworks } from '../link/own-networks.ts'
 import type {
   AuditInfo,
   CheckInfo,
@@ -25,14 +26,16 @@ import type {
   TrustInfo,
   VersionInfo,
 } from './daemon-api.ts'
+import { auditOf, restoringOf } from '../folder/content-requests.ts'
 import { historyOf } from '../folder/file-history.ts'
 import { discoveryStatus } from './discovery-status.ts'
 import { requireQuota, requireSameKind, usualQuota } from '../cache/cache-quota.ts'
 import { FolderAnswers } from './folder-answers.ts'
 import type { FolderRegistry } from './folder-registry.ts'
 import type { Introductions } from './introductions.ts'
+import { MeantFolder } from './meant-folder.ts'
 import type { MemberAnswers } from './member-answers.ts'
-import { findDevice, findFolder } from './name-lookup.ts'
+import { findDevice } from './name-lookup.ts'
 import type { PeerAnswers } from './peer-answers.ts'
 import type { PeerBook } from './peer-book.ts'
 
@@ -56,15 +59,18 @@ export interface OperationParts {
 export class DaemonOperations implements DaemonApi {
   readonly #parts: OperationParts
   readonly #answers: FolderAnswers
+  readonly #meant: MeantFolder
 
   constructor(parts: OperationParts) {
     this.#parts = parts
     this.#answers = new FolderAnswers(parts.suite, parts.peers)
+    this.#meant = new MeantFolder(parts.registry, this.#answers)
   }
 
   status(): DeviceStatus {
     const { device, listening, discovery, registry } = this.#parts
-    const open = registry.all.map((folder) => this.#answers.status(folder))
+    const networks = ownNetworks()
+    const open = registry.all.map((folder) => this.#answers.status(folder, networks))
     const folders = [...open, ...registry.failed.map((failed) => this.#answers.failed(failed))]
     return { device, listening: listening(), discovery: discoveryStatus(discovery()), folders }
   }
@@ -82,14 +88,14 @@ export class DaemonOperations implements DaemonApi {
   }
 
   async pause(request: { folder: string }): Promise<FolderInfo> {
-    const folder = this.#folder(request.folder)
+    const folder = this.#meant.open(request.folder)
     await folder.pause()
     this.#parts.registry.save()
     return this.#answers.info(folder)
   }
 
   async resume(request: { folder: string; acceptDeletions?: boolean | undefined }): Promise<FolderInfo> {
-    const folder = await this.#revived(request.folder)
+    const folder = await this.#meant.revived(request.folder)
     folder.resume(request.acceptDeletions === true)
     this.#parts.registry.save()
     this.#parts.foldersChanged()
@@ -98,16 +104,23 @@ export class DaemonOperations implements DaemonApi {
 
   async remove(request: { folder: string }): Promise<FolderInfo> {
     const { registry, introductions, foldersChanged } = this.#parts
-    const info = this.#infoOf(request.folder)
+    const info = this.#meant.info(request.folder)
     await registry.remove(info.id)
     introductions.forget(info.id)
     foldersChanged()
     return info
   }
 
+  setQuota(request: { folder: string; quota: number }): FolderInfo {
+    const folder = this.#meant.open(request.folder)
+    folder.setQuota(request.quota)
+    this.#parts.registry.save()
+    return this.#answers.info(folder)
+  }
+
   async invite(request: Parameters<DaemonApi['invite']>[0]): Promise<InviteInfo> {
     const { introductions } = this.#parts
-    return introductions.invite(this.#folder(request.folder), request.role, request.expiresMs)
+    return introductions.invite(this.#meant.open(request.folder), request.role, request.expiresMs)
   }
 
   async join(request: Parameters<DaemonApi['join']>[0]): Promise<FolderInfo> {
@@ -131,11 +144,11 @@ export class DaemonOperations implements DaemonApi {
   }
 
   members(request: { folder: string }): readonly MemberInfo[] {
-    return this.#parts.members.list(this.#folder(request.folder))
+    return this.#parts.members.list(this.#meant.open(request.folder))
   }
 
   async revoke(request: { folder: string; device: string }): Promise<RevokeInfo> {
-    return this.#parts.members.revoke(this.#folder(request.folder), request.device)
+    return this.#parts.members.revoke(this.#meant.open(request.folder), request.device)
   }
 
   peers(): readonly PeerInfo[] {
@@ -147,7 +160,7 @@ export class DaemonOperations implements DaemonApi {
   }
 
   async log(request: { path: string }): Promise<readonly VersionInfo[]> {
-    const { folder, names } = this.#place(request.path)
+    const { folder, names } = this.#meant.around(request.path)
     const versions = this.#answers.versions(folder, names)
     if (versions !== undefined) return versions
     throw new HarpError('SYNC_NO_HISTORY', `nothing is known of ${request.path}`, {
@@ -157,8 +170,8 @@ export class DaemonOperations implements DaemonApi {
 
   async restore(request: Parameters<DaemonApi['restore']>[0]): Promise<RestoreInfo> {
     const { path, version, to } = request
-    const { folder, names } = this.#place(path)
-    const restoring = folder.restoring()
+    const { folder, names } = this.#meant.around(path)
+    const restoring = restoringOf(folder)
     if (to !== undefined) {
       const { size, version: hash } = await restoring.toFile(names, version, to)
       return { path: to, version: hash, size }
@@ -170,14 +183,14 @@ export class DaemonOperations implements DaemonApi {
   }
 
   async deleted(request: { folder: string }): Promise<readonly DeletedInfo[]> {
-    const folder = this.#folder(request.folder)
+    const folder = this.#meant.open(request.folder)
     folder.requireKeys()
     const deleted = [...this.#answers.deleted(folder)]
     return deleted.sort((left, right) => right.time.localeCompare(left.time))
   }
 
   async proof(request: { path: string; reveal?: boolean | undefined }): Promise<ProofInfo> {
-    const { folder, names } = this.#place(request.path)
+    const { folder, names } = this.#meant.around(request.path)
     const history = historyOf(folder.replica, names)
     if (history === undefined) {
       throw new HarpError('SYNC_NO_HISTORY', `nothing is known of ${request.path}`, { fix: 'name a file' })
@@ -196,16 +209,16 @@ export class DaemonOperations implements DaemonApi {
 
   async audit(request: Parameters<DaemonApi['audit']>[0]): Promise<readonly AuditInfo[]> {
     const { folder: text, repair } = request
-    const folders = text === undefined ? this.#parts.registry.all : [this.#folder(text)]
+    const folders = text === undefined ? this.#parts.registry.all : [this.#meant.open(text)]
     const audits: AuditInfo[] = []
     for (const folder of folders) {
-      audits.push({ folder: folder.id, name: folder.name, ...(await folder.audit(repair === true)) })
+      audits.push({ folder: folder.id, name: folder.name, ...(await auditOf(folder, repair === true)) })
     }
     return audits
   }
 
   async trust(request: { folder: string }): Promise<TrustInfo> {
-    const folder = this.#folder(request.folder)
+    const folder = this.#meant.open(request.folder)
     const { replica } = folder
     const members = replica.log.membership.members(replica.log.heads())
     const authority = replica.log.genesis?.authority
@@ -234,47 +247,6 @@ export class DaemonOperations implements DaemonApi {
     folder.start()
     this.#parts.foldersChanged()
     return this.#answers.info(folder)
-  }
-
-  /** One that can be worked with: not one that could not be opened. */
-  #folder(text: string): Folder {
-    const { id, name } = this.#infoOf(text)
-    const folder = this.#parts.registry.get(id)
-    if (folder !== undefined) return folder
-    throw new HarpError('SYNC_FOLDER_NOT_READY', `the folder ${name} could not be opened`, {
-      fix: 'harp status says why; it is tried again by itself',
-      retryable: true,
-    })
-  }
-
-  /** Of all folders, with those that could not be opened. */
-  #infoOf(text: string): FolderInfo {
-    const { registry } = this.#parts
-    const failed = registry.failed.map((each) => this.#answers.failed(each))
-    return findFolder([...registry.all.map((folder) => this.#answers.info(folder)), ...failed], text)
-  }
-
-  /** A folder that stopped for a fault is opened again, as its user asks for it. */
-  async #revived(text: string): Promise<Folder> {
-    const { registry } = this.#parts
-    const { id } = this.#infoOf(text)
-    const folder = registry.get(id)
-    if (folder === undefined) for (const opened of registry.openFailed()) opened.start()
-    else if (folder.hasFault) (await registry.reopen(folder))?.start()
-    return this.#folder(id)
-  }
-
-  /** The folder that a path is in, and its names within. */
-  #place(path: string): { folder: Folder; names: string[] } {
-    for (const folder of this.#parts.registry.all) {
-      const inside = relative(folder.root, path)
-      if (inside === '' || inside.startsWith('..') || inside.startsWith(sep)) continue
-      folder.requireKeys()
-      return { folder, names: inside.split(sep).map((name) => name.normalize('NFC')) }
-    }
-    throw new HarpError('SYNC_FOLDER_UNKNOWN', `${path} is in no folder of this device`, {
-      fix: 'harp folder list shows the folders',
-    })
   }
 
   #requireSelf(authority: string): void {

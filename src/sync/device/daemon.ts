@@ -9,7 +9,6 @@ import { deviceText } from '../format/device-text.ts'
 import type { DeviceId } from '../ids.ts'
 import { Invitations } from '../link/invitations.ts'
 import { LinkHub } from '../link/link-hub.ts'
-import type { FrameStream, Link, StreamTopic } from '../link/link.ts'
 import { RateLimit } from '../transfer/rate-limit.ts'
 import { ThreadPool } from '../work/thread-pool.ts'
 import { doctorOf } from './daemon-doctor.ts'
@@ -17,6 +16,7 @@ import { DaemonOperations } from './daemon-operations.ts'
 import type { DaemonOptions, RunningDaemon } from './daemon-start.ts'
 import { FolderRegistry } from './folder-registry.ts'
 import { Introductions } from './introductions.ts'
+import { linkAudience } from './link-audience.ts'
 import { MemberAnswers } from './member-answers.ts'
 import { Neighbours } from './neighbours.ts'
 import { PeerAnswers } from './peer-answers.ts'
@@ -112,33 +112,8 @@ class Daemon {
       identity: device,
       name,
       listen: { ...settings.listen, isPortOptional: settings.isListenOptional },
-      isMember: (peer) => this.#registry.all.some((folder) => folder.peers.isMember(peer)),
-      hasLeft: (peer) => this.#registry.all.some((folder) => folder.peers.hasLeft(peer)),
-      isBlank: () => this.#registry.all.some((folder) => folder.peers.isBlank),
-      addressesOf: (peer) => this.#peers.addressesOf(peer),
-      onLink: (link) => this.#linked(link),
-      onLinkClosed: (link, reason) => {
-        this.#history.unlinked(link, reason)
-        for (const folder of this.#registry.all) folder.peers.unlinked(link)
-      },
-      onDialFailed: (peer, address, outcome) => {
-        this.#history.dialFailed()
-        this.#peers.dialFailed(peer, address, outcome)
-      },
-      onRefused: (peer) => {
-        this.#history.refusedBy(peer)
-        for (const folder of this.#registry.all) folder.peers.refusedBy(peer)
-      },
-      onStream: (link, topic, stream) => this.#stream(link, topic, stream),
-      onPoke: (link) => {
-        for (const folder of this.#registry.all) folder.peers.poked(link)
-      },
+      ...linkAudience({ registry: this.#registry, peers: this.#peers, history: this.#history }),
       onJoin: (request) => introductions.admit(request),
-      onProblem: ({ code, peer, message, fix }) => {
-        for (const folder of this.#registry.all) {
-          if (folder.peers.isMember(peer)) folder.noteLinkProblem({ code, path: '', message, fix })
-        }
-      },
       clock,
       random,
       log: log.child('link'),
@@ -262,17 +237,6 @@ class Daemon {
       this.#nextReopening = performance.now() + reopenMs
       this.#isReopening = false
     }
-  }
-
-  #linked(link: Link): void {
-    this.#peers.linked(link)
-    this.#history.linked(link)
-    for (const folder of this.#registry.all) folder.peers.linked(link)
-  }
-
-  #stream(link: Link, topic: StreamTopic, stream: FrameStream): string {
-    const folder = this.#registry.get(topic.folderId)
-    return folder === undefined ? 'no such folder here' : folder.peers.accept(link, stream)
   }
 
   #foldersChanged(): void {

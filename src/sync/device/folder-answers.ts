@@ -1,13 +1,14 @@
 import { errorCode, errorMessage, HarpError } from '../../base/errors.ts'
+import type { Network } from '../../net/address.ts'
 import { deviceText } from '../format/device-text.ts'
 import type { CryptoSuite } from '../crypto/suite.ts'
 import type { Folder } from '../folder/folder.ts'
 import { historyOf } from '../folder/file-history.ts'
 import type { DeviceId } from '../ids.ts'
+import { pathOver } from '../link/own-networks.ts'
 import type { LogEntry } from '../log/log-entry.ts'
 import type { Hidden } from '../tree/trash-list.ts'
 import type { DeletedInfo, FolderInfo, FolderStatus, PeerStatus, VersionInfo } from './daemon-api.ts'
-
 import type { FailedFolder } from './folder-registry.ts'
 
 /** Names of devices as this one knows them. */
@@ -49,7 +50,7 @@ export class FolderAnswers {
     return { ...info, ...nothing, errors: [{ code, path: '', message: errorMessage(error), fix }] }
   }
 
-  status(folder: Folder): FolderStatus {
+  status(folder: Folder, networks: readonly Network[]): FolderStatus {
     const { files, bytes } = folder.items.totals()
     const need = folder.need()
     const rate = Math.round(folder.fetcher.stats().bytesPerSecond)
@@ -64,8 +65,8 @@ export class FolderAnswers {
       etaSeconds: need.files === 0 && need.bytes === 0 ? 0 : eta,
       activity: folder.activity,
       errors: folder.problems,
-      peers: folder.peers.members().map((device) => this.#peer(folder, device)),
-      cache: folder.cacheStatus ?? null,
+      peers: folder.peers.members().map((device) => this.#peer(folder, device, networks)),
+      cache: folder.cache?.status ?? null,
     }
   }
 
@@ -113,14 +114,14 @@ export class FolderAnswers {
     }
   }
 
-  #peer(folder: Folder, device: DeviceId): PeerStatus {
+  #peer(folder: Folder, device: DeviceId, networks: readonly Network[]): PeerStatus {
     const link = folder.peers.linkOf(device)
     return {
       id: this.deviceText(device),
       name: this.nameOf(device),
       connected: link !== undefined,
       address: link?.address ?? null,
-      path: link === undefined ? null : 'direct',
+      path: link === undefined ? null : pathOver(link.address, networks),
     }
   }
 }

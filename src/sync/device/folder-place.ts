@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 import { errorCode, HarpError } from '../../base/errors.ts'
 import { privateName, privatePaths } from '../disk/private-directory.ts'
@@ -40,6 +40,15 @@ export function makePrivateDirectory(path: string, id: FolderId): void {
     }
   }
   writeFileSync(join(path, privatePaths.marker), `${id}\n`, { mode: 0o600 })
+}
+
+/**
+ * It is no folder any more. The files stay, and so does what the private directory keeps of old versions. Of a cache,
+ * which has no files, all that it held goes.
+ */
+export function leaveDirectory(path: string, isCache: boolean): void {
+  if (isCache) rmSync(join(path, privateName), { recursive: true, force: true })
+  else rmSync(join(path, privatePaths.marker), { force: true })
 }
 
 function markerOf(path: string): string | undefined {

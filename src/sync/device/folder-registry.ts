@@ -2,12 +2,13 @@ import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { errorMessage, HarpError } from '../../base/errors.ts'
 import { parseName } from '../config/settings.ts'
-import { privateName, privatePaths } from '../disk/private-directory.ts'
 import type { FolderOptions } from '../folder/folder-options.ts'
 import { Folder, type Invited } from '../folder/folder.ts'
+import type { FolderMode } from '../format/membership.ts'
 import type { FolderId } from '../ids.ts'
 import { deviceErrors } from './device-errors.ts'
-import { makePrivateDirectory, requireFreeDirectory } from './folder-place.ts'
+import { leaveDirectory, makePrivateDirectory, requireFreeDirectory } from './folder-place.ts'
+import { freeName } from './free-name.ts'
 import type { FolderRecord } from './home-records.ts'
 import type { DeviceHome } from './home.ts'
 
@@ -86,7 +87,7 @@ export class FolderRegistry {
   }
 
   /** Begins a folder with what is in a directory. Its stores get their place once its id is known. */
-  async add(path: string, name: string | undefined, mode: 'peer' | 'server_authoritative'): Promise<Folder> {
+  async add(path: string, name: string | undefined, mode: FolderMode): Promise<Folder> {
     const chosen = this.#newName(name ?? parseName(basename(path)) ?? 'folder', name !== undefined)
     requireFreeDirectory(path, this.#paths())
     const directory = join(this.#home.path, 'folders', `new-${process.pid}-${performance.now()}`)
@@ -192,10 +193,7 @@ export class FolderRegistry {
     return this.#tryOpen(recordOf(folder), folder.hasDamage)
   }
 
-  /**
-   * The files stay, and so does what the private directory keeps of old versions. Of a cache, which has no files, all
-   * that it held goes.
-   */
+  /** Its files stay. */
   async remove(id: FolderId): Promise<void> {
     const folder = this.#folders.get(id)
     const record = folder === undefined ? this.#failed.get(id)?.record : recordOf(folder)
@@ -208,8 +206,7 @@ export class FolderRegistry {
     try {
       await folder?.stop()
       rmSync(this.#home.folderPlace(id), { recursive: true, force: true })
-      if (quota === undefined) rmSync(join(root, privatePaths.marker), { force: true })
-      else rmSync(join(root, privateName), { recursive: true, force: true })
+      leaveDirectory(root, quota !== undefined)
     } finally {
       this.#leaving.delete(id)
     }
@@ -257,20 +254,11 @@ export class FolderRegistry {
     return [...this.all.map(({ root }) => root), ...this.failed.map(({ record }) => record.path)]
   }
 
-  /** A name that somebody asked for must be free; one that was found gets a number. */
   #newName(name: string, isAskedFor: boolean): string {
     const taken = new Set(
       [...this.all, ...this.failed.map(({ record }) => record)].map(({ name: known }) => known),
     )
-    if (!taken.has(name)) return name
-    if (isAskedFor) {
-      throw new HarpError('SYNC_FOLDER_NAME', `there is a folder "${name}" here already`, {
-        fix: 'choose another --name',
-      })
-    }
-    let number = 2
-    while (taken.has(`${name} ${number}`)) number++
-    return `${name} ${number}`
+    return freeName(taken, name, isAskedFor)
   }
 }
 

@@ -1,11 +1,12 @@
 import type { Clock } from '../../base/clock.ts'
+import type { Network } from '../../net/address.ts'
 import type { CryptoSuite } from '../crypto/suite.ts'
 import type { Folder } from '../folder/folder.ts'
 import { deviceText } from '../format/device-text.ts'
 import type { Role } from '../format/membership.ts'
 import type { DeviceId } from '../ids.ts'
 import type { Link } from '../link/link.ts'
-import { isOwnNetwork, ownNetworks } from '../link/own-networks.ts'
+import { isOwnNetwork, ownNetworks, pathOver } from '../link/own-networks.ts'
 import type { MemberPresence } from '../presence/presence.ts'
 import type { PeerInfo } from './daemon-api.ts'
 import type { DeviceNames } from './folder-answers.ts'
@@ -51,11 +52,10 @@ export class PeerAnswers {
       }
     }
     const networks = ownNetworks()
-    const isLan = (address: string): boolean => isOwnNetwork(address, networks)
-    return [...shared].map(([device, folders]) => this.#peer(device, folders, isLan))
+    return [...shared].map(([device, folders]) => this.#peer(device, folders, networks))
   }
 
-  #peer(device: DeviceId, shared: readonly Shared[], isLan: (address: string) => boolean): PeerInfo {
+  #peer(device: DeviceId, shared: readonly Shared[], networks: readonly Network[]): PeerInfo {
     const { suite, names, history, linkOf, waysOf, noDiscovery } = this.#parts
     const heard = lastHeard(
       shared.map(({ folder }) => folder),
@@ -64,7 +64,7 @@ export class PeerAnswers {
     const link = linkOf(device)
     const past = history.of(device)
     const ways = waysOf(device)
-    const path = link === undefined ? null : isLan(link.address) ? ('lan' as const) : ('direct' as const)
+    const path = link === undefined ? null : pathOver(link.address, networks)
     const address = link?.address ?? null
     const roundTripMs = link?.roundTripMs === undefined ? null : Number(link.roundTripMs.toFixed(3))
     const since = link === undefined ? (past?.endedAt ?? heard?.heardAt) : past?.since
@@ -90,7 +90,7 @@ export class PeerAnswers {
         address,
         roundTripMs,
         ways,
-        lanAddresses: ways.map((way) => way.address).filter(isLan),
+        lanAddresses: ways.map((way) => way.address).filter((each) => isOwnNetwork(each, networks)),
         lastReason: past?.reason,
         silentFolders: link === undefined ? [] : this.#silent(device, shared),
         lostFolders: shared.every(({ folder }) => folder.isOut)

@@ -1,10 +1,11 @@
 import type { DialOutcome } from '../link/link-hub.ts'
+import type { Path } from '../link/own-networks.ts'
 import type { PeerWay } from './peer-ways.ts'
 
 /** Why a device is not connected, or not in a better way, and what a person can do: the last column of `harp peers`. */
 
 export interface PeerSituation {
-  readonly path: 'lan' | 'direct' | null
+  readonly path: Path | null
   readonly address: string | null
   readonly roundTripMs: number | null
   readonly ways: readonly PeerWay[]

@@ -1,11 +1,15 @@
-import type { LogStore } from '../store/log-store.ts'
+import { HarpError } from '../../base/errors.ts'
+import { auditCache } from '../cache/audit-cache.ts'
 import { auditFolder, type AuditReport } from './audit.ts'
 import type { ContentSide } from './content-side.ts'
+import { folderErrors } from './folder-errors.ts'
+import type { Folder } from './folder.ts'
 import { Restoring } from './restoring.ts'
 
-/** What commands ask of the side that reads and writes the user's files. */
+/** What commands ask of a folder's content. */
 
-export function restoringOf(content: ContentSide): Restoring {
+export function restoringOf(folder: Folder): Restoring {
+  const content = readable(folder)
   const { root, replica, pool, chunks, fs, fetcher, clock, announce } = content.parts
   return new Restoring({
     root,
@@ -26,8 +30,12 @@ export function restoringOf(content: ContentSide): Restoring {
   })
 }
 
-/** After what is marked has been scanned, so that local edits are not taken for damage. */
-export async function auditOf(content: ContentSide, store: LogStore, repair: boolean): Promise<AuditReport> {
+/** Looks whether log, tree, disk and store agree. */
+export async function auditOf(folder: Folder, repair: boolean): Promise<AuditReport> {
+  const { cache } = folder
+  if (cache !== undefined) return auditCache(folder, () => cache.takeLost())
+  const content = readable(folder)
+  // So that local edits are not taken for damage.
   await content.scanNow('everything')
   const { root, replica, items, chunks, pool, chunker } = content.parts
   const parts = {
@@ -37,7 +45,7 @@ export async function auditOf(content: ContentSide, store: LogStore, repair: boo
     chunks,
     pool,
     chunker,
-    store,
+    store: folder.store,
     keys: content.keys,
     lock: content.lock,
     halted: content.halted,
@@ -49,6 +57,21 @@ export async function auditOf(content: ContentSide, store: LogStore, repair: boo
     rescan: (directory: number) => content.scanSoon([directory]),
   }
   return auditFolder({ ...parts, ...actions }, repair)
+}
+
+/** Throws HarpError if the folder cannot be read on this device, or not now. */
+function readable(folder: Folder): ContentSide {
+  const { content } = folder
+  if (content !== undefined) return content
+  folder.requireKeys()
+  if (folder.isOut) {
+    const { fix } = folderErrors.FOLDER_REVOKED
+    throw new HarpError('SYNC_FOLDER_NOT_READY', 'this device was revoked: all stays as it is', { fix })
+  }
+  throw new HarpError('SYNC_FOLDER_NOT_READY', 'the folder is paused, or its keys are not here yet', {
+    fix: 'see harp status: resume it, or wait until a device that has it is connected',
+    retryable: true,
+  })
 }
 
 const mostRepairMs = 10 * 60_000

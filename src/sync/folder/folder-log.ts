@@ -1,10 +1,12 @@
 import { join } from 'node:path'
+import type { FolderMode } from '../format/membership.ts'
 import type { FolderId } from '../ids.ts'
 import { Replica } from '../replica/replica.ts'
 import type { LogStore } from '../store/log-store.ts'
 import { SqliteStore } from '../store/sqlite-store.ts'
 import type { FolderOptions } from './folder-options.ts'
 import { openLog } from './open-log.ts'
+import { OwnMembership, type Invited } from './own-membership.ts'
 import { RollbackMark } from './rollback-mark.ts'
 
 /** A folder's log, and this device's copy of it in memory. */
@@ -17,9 +19,23 @@ export interface FolderLog {
   readonly isRolledBack: boolean
 }
 
-/** Of a folder that begins here, or that this device was invited to. */
-export function newLog(options: FolderOptions, make: (store: LogStore) => Replica): FolderLog {
-  const store = options.stores?.log() ?? new SqliteStore(join(options.directory, 'log.sqlite'))
+/** Of a folder that begins here. */
+export function foundedLog(options: FolderOptions, mode: FolderMode): FolderLog {
+  const { suite, keys, random, clock } = options
+  return newLog(options, (store) => Replica.found({ suite, keys, random, store }, { mode }, clock.wall()))
+}
+
+/** Of a folder that this device was invited to: empty as yet. */
+export function joinedLog(options: FolderOptions, folderId: FolderId, invited: Invited): FolderLog {
+  const { suite, keys, random, isRestored } = options
+  return newLog(options, (store) => {
+    OwnMembership.note(store, invited)
+    return Replica.open({ suite, keys, random, store, folderId, isRestored })
+  })
+}
+
+function newLog({ stores, directory }: FolderOptions, make: (store: LogStore) => Replica): FolderLog {
+  const store = stores?.log() ?? new SqliteStore(join(directory, 'log.sqlite'))
   return closingOnError(store, () => ({ store, replica: make(store), notes: [], isRolledBack: false }))
 }
 

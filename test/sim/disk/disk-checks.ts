@@ -1,3 +1,4 @@
+import { auditOf, restoringOf } from '../../../src/sync/folder/content-requests.ts'
 import { historyOf } from '../../../src/sync/folder/file-history.ts'
 import type { EntryHash } from '../../../src/sync/ids.ts'
 import { demand } from '../violation.ts'
@@ -116,7 +117,7 @@ export async function checkAudit(
 ): Promise<void> {
   let result: unknown
   device.inProcess((folder) => {
-    void folder.audit(false).then(
+    void auditOf(folder, false).then(
       (report) => (result = report),
       (error: unknown) => (result = error),
     )
@@ -140,8 +141,7 @@ export async function restore(
   const to = `/home/restored-${++world.restored}`
   let result: unknown
   reader.inProcess((folder) => {
-    void folder
-      .restoring()
+    void restoringOf(folder)
       .toFile(path, version, to)
       .then(
         () => (result = 'done'),

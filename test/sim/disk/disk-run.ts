@@ -397,7 +397,7 @@ export class DiskWorld {
     const { folder } = device
     // Who is refused tries again and again, and is not idle in that moment.
     const isRefused = this.office !== undefined && folder?.peers.isRefused === true
-    if (isRefused && (folder?.content?.state === 'idle' || folder?.cacheStatus !== undefined)) return true
+    if (isRefused && (folder?.content?.state === 'idle' || folder?.cache !== undefined)) return true
     return folder?.state === 'idle' || (this.office !== undefined && hasAllItCan(this, device))
   }
 

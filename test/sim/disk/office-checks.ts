@@ -207,6 +207,6 @@ function checkCache(world: DiskWorld, device: DiskDevice): void {
   const { packBytes } = folder?.chunks.stats() ?? { packBytes: 0 }
   demand(packBytes <= quota, 'quota', () => `${name} holds ${packBytes} of ${quota} bytes`)
   if (packBytes > 0) world.count('caches')
-  if ((folder?.cacheStatus?.evictedBytes ?? 0) > 0) world.count('evictions')
+  if ((folder?.cache?.status.evictedBytes ?? 0) > 0) world.count('evictions')
   demand(onDisk(device).length === 0, 'I10', () => `${name} has files: ${onDisk(device).join(' ')}`)
 }

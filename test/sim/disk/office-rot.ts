@@ -1,3 +1,4 @@
+import { auditOf } from '../../../src/sync/folder/content-requests.ts'
 import { demand } from '../violation.ts'
 import { checkAuthors } from './disk-checks.ts'
 import { home, root, type DiskDevice } from './disk-device.ts'
@@ -123,7 +124,7 @@ async function checkBody(
 async function checkFound(world: DiskWorld, device: DiskDevice, named: ReadonlySet<string>): Promise<void> {
   let result: unknown
   device.inProcess((folder) => {
-    void folder.audit(false).then(
+    void auditOf(folder, false).then(
       (report) => (result = report),
       (error: unknown) => (result = error),
     )

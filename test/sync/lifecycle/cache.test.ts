@@ -116,6 +116,42 @@ test('keeps its quota, the newest, and what somebody asks for', async () => {
   expect(packBytes(cache)).toBeLessThanOrEqual(quota + mib)
 }, 90_000)
 
+test('keeps another quota at once, also after a restart, and gives what is left', async () => {
+  const { anna, ben, cache } = await office(64 * mib)
+  const { id } = cache.status()
+  for (let number = 0; number < 8; number++) anna.write(`${number}.bin`, randomBytes(3 * mib))
+  await untilHolds(cache, 24 * mib)
+  const smaller = cache.api.setQuota({ folder: id, quota: 8 * mib })
+  expect(smaller).toMatchObject({ id, role: 'cache' })
+  await cache.until('the new quota', () => cacheStatus(cache).usedBytes <= 8 * mib)
+  expect(packBytes(cache)).toBeLessThanOrEqual(8 * mib)
+  expect(cacheStatus(cache)).toMatchObject({ quotaBytes: 8 * mib })
+  expect(cacheStatus(cache).chunks).toBeGreaterThan(0)
+
+  await anna.stop()
+  await cache.stop()
+  await cache.start()
+  await cache.until('it runs', () => (cache.status().cache?.chunks ?? 0) > 0)
+  expect(cacheStatus(cache)).toMatchObject({ quotaBytes: 8 * mib })
+  expect(packBytes(cache)).toBeLessThanOrEqual(8 * mib)
+  await startNear(ben, cache)
+  await ben.until('some of it', () => cacheStatus(cache).hitBytes > mib)
+
+  await cache.api.pause({ folder: id })
+  cache.api.setQuota({ folder: id, quota: 64 * mib })
+  await cache.api.resume({ folder: id })
+  await startNear(anna, cache, ben)
+  await untilHolds(cache, 24 * mib)
+  expect(cacheStatus(cache)).toMatchObject({ quotaBytes: 64 * mib })
+
+  const refused = expect.objectContaining({ code: 'CACHE_QUOTA' }) as unknown
+  const setQuota = async (device: RealDaemon, quota: number): Promise<unknown> =>
+    device.api.setQuota({ folder: id, quota })
+  await expect(setQuota(cache, mib)).rejects.toEqual(refused)
+  await expect(setQuota(anna, 64 * mib)).rejects.toEqual(refused)
+  expect(cacheStatus(cache)).toMatchObject({ quotaBytes: 64 * mib })
+}, 90_000)
+
 test('goes on after a restart with what it has', async () => {
   const { anna, cache } = await office(64 * mib)
   anna.write('first.bin', randomBytes(2 * mib))

@@ -131,6 +131,10 @@ export class FakeApi implements DaemonApi {
     return this.#answer('remove', request, music)
   }
 
+  setQuota(request: object) {
+    return this.#answer('setQuota', request, { ...music, role: 'cache' as const })
+  }
+
   async invite(request: object) {
     const invite = { code: 'harp-abc', folder: folderId, role: 'write' as const, expires: time }
     return this.#answer('invite', request, invite)
