@@ -5,7 +5,7 @@
  * never followed in the last component. Errors are those of the system, with its `code` (`ENOENT`, `ENOSPC`, …).
  */
 export interface FileSystem {
-  /** Undefined if there is nothing, also if a parent is missing or no directory. */
+  /** Undefined if there is nothing, also if a parent is missing, no directory, or a symlink that leads in a circle. */
   stat(path: string): FileStat | undefined
   /** Names in no order. Those that are no UTF-8 come with `isText: false`, and cannot be used as a path. */
   list(path: string): readonly ListedName[]

@@ -22,6 +22,7 @@ import {
 } from 'node:fs'
 import type { Stats } from 'node:fs'
 import { errorCode } from '../../base/errors.ts'
+import { isNowhere } from './disk-fault.ts'
 import type { FileStat, FileSystem, ListedName } from './file-system.ts'
 
 // A pipe would hold the thread until somebody opens its other end; files do not care. Windows knows neither flag.
@@ -67,7 +68,7 @@ function stat(path: string): FileStat | undefined {
     const stats = lstatSync(path, missingIsNoError)
     return stats === undefined ? undefined : readStat(stats)
   } catch (error) {
-    if (errorCode(error) === 'ENOTDIR') return undefined
+    if (isNowhere(errorCode(error))) return undefined
     throw error
   }
 }

@@ -29,10 +29,10 @@ export interface Outcome {
 }
 
 /** By then the system has written what programs have left to it. */
-const settledMs = 60_000
+export const settledMs = 60_000
 
 /** The log has it: says so in items and places of chunks. The caller commits. */
-export function recordOutcome(run: ScanRun, outcome: Outcome, version: EntryHash): void {
+export function recordOutcome(run: ScanRun, outcome: Outcome, version: EntryHash | undefined): void {
   const { items } = run.parts
   const { parent, name, logName, nodes, stat, file, since } = outcome
   const print = fingerprintOf(stat)

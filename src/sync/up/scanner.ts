@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { isNowhere } from '../disk/disk-fault.ts'
 import { fingerprintOf } from '../disk/file-system.ts'
 import { rootItem, stashItem, type Item } from '../items/item.ts'
 import type { DiskEntry, DiskFault, Listing, ListResult } from '../work/job.ts'
@@ -182,13 +183,15 @@ export class Scanner {
 
   /**
    * `isMoved`: which explains that its ctime is another one, as its execute bit does. What nothing explains is read, as
-   * programs may write to a file and set its time back.
+   * programs may write to a file and set its time back; so is what a loss of power may have changed besides.
    */
   #changed(item: Item, { stat }: DiskEntry, isMoved: boolean): void {
     const { parent, name, print } = item
+    const isInDoubt = this.#run.isAfterBoot && item.state === 'unsettled'
     const isExplained = isMoved || print.ctimeMs === stat.ctimeMs || print.exec !== stat.exec
     const isSameContent =
       isExplained &&
+      !isInDoubt &&
       item.kind === stat.kind &&
       print.size === stat.size &&
       print.mtimeMs === stat.mtimeMs &&
@@ -239,7 +242,7 @@ export class Scanner {
   /** It is not where it was, or may not be read: nothing in it is taken for deleted. */
   #unlisted(directory: Item, path: readonly string[], fault: DiskFault): void {
     const { findings } = this.#run
-    if (fault.code !== 'ENOENT' && fault.code !== 'ENOTDIR') {
+    if (!isNowhere(fault.code)) {
       const text = path.join('/')
       findings.problem('FOLDER_FILE_UNREADABLE', text, `${text}: ${fault.message}`)
     } else if (directory.id === rootItem) {

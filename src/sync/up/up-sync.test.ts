@@ -123,6 +123,20 @@ describe('edits', () => {
     expect(device.file('e/f').versions).toHaveLength(1)
   })
 
+  it('of a directory that was moved are found where it is, also if its old place leads in a circle', async () => {
+    const device = folder()
+    device.put('d/e/f', 'one')
+    device.mkdir('to')
+    await device.scan()
+    const heard = ['', 'to', 'd', 'd/e'].map((path) => device.item(path)!.id)
+    device.move('d', 'to/d')
+    device.symlink('d', 'd')
+    device.put('to/d/e/f', 'two')
+    expect(await device.scan(new Set(heard))).toMatchObject({ problems: [] })
+    expect(device.file('to/d/e/f').versions).toHaveLength(2)
+    await agrees(device)
+  })
+
   it('of attributes cost no reading', async () => {
     const device = folder()
     device.put('f', 'one')

@@ -14,7 +14,7 @@ import * as plans from './content-plans.ts'
 import { timestampOf } from './file-time.ts'
 import { recordOutcome, storeOutcome, type Outcome, type Readable } from './outcome.ts'
 import { intentKey, operationsAtOnce, pathOf, reportReadOnly, type ScanRun } from './scan-run.ts'
-import { isTorn, isTornVersion, recordTorn } from './torn-file.ts'
+import { isStillDamaged, isTorn, isTornVersion, recordTorn } from './torn-file.ts'
 import type { Ahead } from './write-ahead.ts'
 
 /** A file or symlink to be read: a new one, or one whose item says something else. */
@@ -93,7 +93,7 @@ export class Uploader {
         continue
       }
       const version = outcome.version ?? first?.hash
-      if (version !== undefined) recordOutcome(this.#run, outcome, version)
+      recordOutcome(this.#run, outcome, version)
     }
     // Whoever believes the items must find the chunks.
     parts.chunks.commit()
@@ -113,8 +113,9 @@ export class Uploader {
     if (this.#intended(item.parent, item.name, item, read)) return
     if (this.#isTorn(item, read, item)) return
     const plan = plans.planEdit(replica, item, found)
-    if (plan === undefined) this.#fresh(parent, item.name, read, item)
-    else if (plan.type === 'adopt') this.#adopt(item, { ...item, ...plan, state: 'synced' }, read)
+    if (plan?.type === 'adopt') this.#adopt(item, { ...item, ...plan, state: 'synced' }, read)
+    else if (isStillDamaged(item, read.file)) this.#same(item, read.file.stat, read.since)
+    else if (plan === undefined) this.#fresh(parent, item.name, read, item)
     else this.#write(item, plan.place, read)
   }
 
@@ -227,10 +228,9 @@ export class Uploader {
     })
   }
 
-  /** Its content is that of its version. */
+  /** Its content is that of its version, or still damaged, if it has none. */
   #same(item: Item, stat: FileStat, since?: number): void {
     const { parent, name, logName, nodes, version, state } = item
-    if (version === undefined) return
     const { view } = this.#run.parts.replica
     // A newer one may have been kept from its place by what changed here.
     if (plans.shownFile(view, item)?.current.entry.hash !== version) this.#run.findings.stale(item.nodes)

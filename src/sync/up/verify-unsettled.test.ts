@@ -1,9 +1,10 @@
-import { statSync, utimesSync } from 'node:fs'
-import { afterEach, expect, it } from 'vitest'
-import { UpDevice } from '../../../test/sync/support/up-device.ts'
+import { chmodSync, linkSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
+import { afterEach, describe, expect, it } from 'vitest'
+import { hashOf, UpDevice } from '../../../test/sync/support/up-device.ts'
 import { fingerprintOf } from '../disk/file-system.ts'
 
 const devices: UpDevice[] = []
+const hash = (text: string): string => hashOf(Buffer.from(text))
 
 afterEach(() => {
   for (const device of devices.splice(0)) device.close()
@@ -90,4 +91,125 @@ it('an edit since then is one', async () => {
   device.save('f', 'three')
   expect(await device.scan()).toMatchObject({ changed: 1, damaged: [] })
   expect(device.file('f').versions).toHaveLength(3)
+})
+
+describe('what its user did to a file that the power then emptied is no edit of its content', () => {
+  const future = Date.now() / 1000 + 120
+  it.each<[what: string, act: (path: string) => void]>([
+    ['its time', (path) => utimesSync(path, future, future)],
+    ['its execute bit', (path) => chmodSync(path, 0o744)],
+    [
+      'its name, and back',
+      (path) => {
+        renameSync(path, `${path}.other`)
+        renameSync(`${path}.other`, path)
+      },
+    ],
+  ])('%s', async (_, act) => {
+    for (const left of ['', '\0\0\0']) {
+      const device = await unsettled()
+      device.bootId = 'boot 2'
+      tear(device, left)
+      act(device.path('f'))
+      const report = await device.scan()
+      expect(report.damaged).toEqual([device.item('f')!.id])
+      expect(device.shown()).toEqual([`f ${hash('two')}`, `g ${hash('other')}`])
+      expect(report.stale).toContain(device.item('f')!.nodes[0])
+    }
+  })
+
+  it('but bytes are an edit, whatever else was done to it', async () => {
+    const device = await unsettled()
+    device.bootId = 'boot 2'
+    tear(device, 'TWO')
+    chmodSync(device.path('f'), 0o744)
+    expect(await device.scan()).toMatchObject({ damaged: [] })
+    expect(device.shown()).toEqual([`f ${hash('TWO')} x`, `g ${hash('other')}`])
+  })
+
+  it('and who empties a file later than a minute after it was put there means it', async () => {
+    const device = await unsettled()
+    device.bootId = 'boot 2'
+    device.put('f', '')
+    const { id, print } = device.item('f')!
+    device.items.update(id, { print: { ...print, ctimeMs: print.ctimeMs - 61_000 } })
+    expect(await device.scan()).toMatchObject({ changed: 1, damaged: [] })
+    expect(device.shown()).toEqual([`f ${hash('')}`, `g ${hash('other')}`])
+  })
+
+  it('and who empties a file while the system runs, or it may run on, means it', async () => {
+    for (const bootId of ['boot 1', undefined]) {
+      const device = await unsettled()
+      device.bootId = bootId
+      device.restart()
+      device.put('f', '')
+      expect(await device.scan()).toMatchObject({ changed: 1, damaged: [] })
+      expect(device.shown()).toEqual([`f ${hash('')}`, `g ${hash('other')}`])
+    }
+  })
+})
+
+describe('damage that waits for its content is never written to the log', () => {
+  /** Found to be torn after a loss of power. */
+  async function damaged(left = '\0\0\0'): Promise<UpDevice> {
+    const device = await unsettled()
+    device.bootId = 'boot 2'
+    tear(device, left)
+    await device.scan()
+    return device
+  }
+
+  it.each([
+    ['zeros', '\0\0\0'],
+    ['what it held before', 'one'],
+  ])('not by the next start, though files of its age are read once more: %s', async (_, left) => {
+    const device = await damaged(left)
+    device.items.setFact('racy-since', '0')
+    device.restart()
+    device.jobs.length = 0
+    expect(await device.scan()).toMatchObject({ changed: 0, damaged: [] })
+    expect(device.jobs).toContain('hash 2')
+    expect(device.shown()).toEqual([`f ${hash('two')}`, `g ${hash('other')}`])
+    expect(device.item('f')!.version).toBeUndefined()
+  })
+
+  it('not if this device began to put its content in its place, and ended', async () => {
+    const device = await damaged()
+    const [path, other] = [device.path('f'), device.path('.harp/tmp/other')]
+    linkSync(path, other)
+    rmSync(other)
+    for (const _ of [1, 2]) expect(await device.scan()).toMatchObject({ changed: 0 })
+    expect(device.shown()).toEqual([`f ${hash('two')}`, `g ${hash('other')}`])
+    expect(device.item('f')!.print).toEqual(fingerprintOf(device.fs.stat(path)!))
+  })
+
+  it.each<[what: string, act: (device: UpDevice) => string]>([
+    ['moves it', (device) => (device.move('f', 'h'), `h ${hash('two')}`)],
+    ['makes it executable', (device) => (chmodSync(device.path('f'), 0o744), `f ${hash('two')} x`)],
+  ])('not if its user %s: it is known as it is then, so that its content can come', async (_, act) => {
+    const device = await damaged()
+    const line = act(device)
+    const [name = ''] = line.split(' ')
+    await device.scan()
+    const { version, print } = device.item(name)!
+    expect(version).toBeUndefined()
+    expect(print).toEqual(fingerprintOf(device.fs.stat(device.path(name))!))
+    expect(device.shown()).toEqual([line, `g ${hash('other')}`].sort())
+  })
+
+  it('but what its user writes is an edit, beside the version that was to come', async () => {
+    const device = await damaged()
+    device.put('f', 'six')
+    expect(await device.scan()).toMatchObject({ changed: 1 })
+    expect(device.shown()).toEqual([`f ${hash('six')} +1`, `g ${hash('other')}`])
+  })
+
+  it('and its content, if its user brings it back, is its version again', async () => {
+    const device = await damaged()
+    const { mtimeMs } = device.item('f')!.print
+    device.put('f', 'two')
+    utimesSync(device.path('f'), mtimeMs / 1000, mtimeMs / 1000)
+    expect(await device.scan()).toMatchObject({ changed: 0 })
+    expect(device.item('f')!.version).toBe(device.file('f').current.entry.hash)
+  })
 })

@@ -6,6 +6,7 @@ import { isContent, versionOf, versionWith, type FoundContent } from './content-
 import { isSameTime } from './file-time.ts'
 import { readText } from './marker.ts'
 import { pathOf, type ScanRun } from './scan-run.ts'
+import { isEmptied } from './torn-file.ts'
 import type { UpParts } from './up-parts.ts'
 
 const fact = 'boot-id'
@@ -37,7 +38,8 @@ export function isSameBoot(parts: UpParts): boolean {
 
 /**
  * After the system went down: files that were put in place and not certain to survive it are read before they are
- * believed. What is not what was put there, and nobody wrote to, is damage and no edit; what is missing was not deleted.
+ * believed. What is not what was put there, and nobody wrote to or is emptied, is damage and no edit; what is missing was
+ * not deleted.
  */
 export async function verifyUnsettled(run: ScanRun, boot: string | undefined): Promise<void> {
   const { items, chunks } = run.parts
@@ -93,7 +95,7 @@ function judge(run: ScanRun, item: Item, file: HashedFile, isSure: boolean): voi
       items.update(item.id, { version: other, print, state: 'synced' })
       if (file.state === 'hashed') chunks.addFile(item.id, file.rows)
       run.findings.stale(item.nodes)
-    } else if (isOurs(item, file.stat)) {
+    } else if (isOurs(item, file.stat) || (isSure && file.state === 'hashed' && isEmptied(run, item, file))) {
       chunks.removeFile(item.id)
       items.update(item.id, { version: undefined, print })
       run.findings.damaged.push(item.id)

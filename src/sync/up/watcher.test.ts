@@ -101,6 +101,19 @@ describe('the watcher', () => {
     expect(world.dirty).toEqual([[world.device.item('d')!.id]])
   })
 
+  it('names a directory that a plan made: what was put into it before it was watched was not heard', async () => {
+    world.addAll()
+    world.device.mkdir('made')
+    await world.device.scan()
+    const { id } = world.device.item('made')!
+    world.watcher.sync([id])
+    world.pass(400)
+    expect(world.dirty).toEqual([[id]])
+    world.watcher.sync([id])
+    world.pass(5_000)
+    expect(world.dirty).toHaveLength(1)
+  })
+
   it('does not care for what this device does in its private directory', () => {
     world.addAll()
     world.hear('', '.harp')
@@ -187,7 +200,8 @@ describe('the watcher', () => {
       onProblem: () => undefined,
     })
     watcher.start()
-    watcher.sync([1, device.item('d')!.id])
+    watcher.add(device.item('')!, [])
+    watcher.add(device.item('d')!, ['d'])
     // Keeps the process from ending while nothing else waits.
     const waiting = setInterval(() => undefined, 1_000)
     writeFileSync(device.path('d/new'), 'x')

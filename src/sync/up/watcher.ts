@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { errorCode, errorMessage } from '../../base/errors.ts'
+import { isNowhere } from '../disk/disk-fault.ts'
 import { privateName } from '../disk/private-directory.ts'
 import { stashItem, type Item, type ItemStore } from '../items/item.ts'
 import type { FolderProblem } from '../plan/wanted.ts'
@@ -94,7 +95,10 @@ export class FolderWatcher {
     this.#dirty.clear()
   }
 
-  /** After a scan or a plan: watches directories that were made, lets go of those that are gone. */
+  /**
+   * After a scan or a plan: lets go of directories that are gone, and watches those that were made. What somebody put
+   * into one before its watch stood was not heard: it is told like one in which something was.
+   */
   sync(made: Iterable<number> = []): void {
     const { items } = this.#parts
     for (const id of this.#suspects) if (items.get(id) === undefined) this.#release(id)
@@ -102,7 +106,13 @@ export class FolderWatcher {
     for (const id of made) {
       const item = items.get(id)
       const path = items.path(id)
-      if (item !== undefined && path !== undefined) this.add(item, path)
+      if (item === undefined || path === undefined) continue
+      const before = this.#watched.get(id)
+      this.add(item, path)
+      const watched = this.#watched.get(id)
+      if (watched === undefined || watched === before) continue
+      this.#dirty.add(id)
+      this.#arm()
     }
   }
 
@@ -152,7 +162,7 @@ export class FolderWatcher {
     const code = errorCode(error)
     if (code === 'ENOSPC' || code === 'EMFILE' || code === 'ENFILE') this.#limit(error)
     // It is gone, and its parent says so.
-    else if (code !== 'ENOENT' && code !== 'ENOTDIR') {
+    else if (!isNowhere(code)) {
       this.#isLost = true
       this.#arm()
     }

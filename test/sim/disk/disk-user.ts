@@ -128,6 +128,7 @@ export class DiskUser {
         this.#write(temporary, this.#content(), 'create')
         this.#gone(file)
         this.#gone(temporary)
+        this.#touched(temporary)
         fs.rename(temporary, file)
         return
       }
@@ -165,6 +166,7 @@ export class DiskUser {
         if (fs.stat(path) !== undefined) return
         this.#say(`mkdir ${path}`)
         fs.makeDirectory(path)
+        this.#device.oracle.touched++
         return
       }
       case 'remove':
@@ -191,13 +193,13 @@ export class DiskUser {
         const isExec = fs.stat(file)?.exec === true
         this.#say(`${isExec ? 'clear' : 'set'} exec of ${file}`)
         fs.setExec(file, !isExec)
-        this.#device.oracle.touched++
+        this.#device.oracle.handles(file)
         return
       }
       case 'touch':
         if (file === undefined) return
         this.#say(`touch ${file}`)
-        this.#device.oracle.touched++
+        this.#device.oracle.handles(file)
         fs.setTime(file, this.#device.clock.wall() - chance.below(1e9))
         return
       case 'copy': {

@@ -80,6 +80,11 @@ const cases: readonly (readonly [what: string, seed: number, faults: readonly st
   ['a time that changes while its content is on the way', 23, ['kills', 'cuts']],
   ['content that is asked for in the moment in which its file is renamed', 1020, ['races']],
   ['a file beside a directory of its name, which is moved', 5001, ['power']],
+  ['a file that the power emptied after its user had set its time', 137, ['all']],
+  ['a directory whose old place is a symlink to itself', 230, ['all']],
+  ['damage that is read once more after the next start', 1093, ['all']],
+  ['damage that loses a second name of ours', 4212, ['all']],
+  ['what its user puts into a directory before it is watched', 1109, ['all']],
 ]
 
 describe('cases that once failed', () => {

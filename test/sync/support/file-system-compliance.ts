@@ -156,6 +156,13 @@ export function fileSystemCompliance(name: string, open: () => DiskHarness): voi
       expect(fs.stat(at('way'))?.kind).toBe('symlink')
     })
 
+    test('nothing is where symlinks lead in a circle', () => {
+      fs.makeSymlink('circle', at('circle'))
+      expect(fs.stat(at('circle'))?.kind).toBe('symlink')
+      expect(fs.stat(at('circle/below'))).toBeUndefined()
+      expect(codeOf(() => fs.list(at('circle/below')))).toBe('ELOOP')
+    })
+
     test('directories go when they are empty', () => {
       writeFile(fs, at('file'), 'x')
       fs.makeDirectory(at('directory'))

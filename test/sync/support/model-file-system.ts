@@ -1,3 +1,4 @@
+import { isNowhere } from '../../../src/sync/disk/disk-fault.ts'
 import type { FileStat, FileSystem, ListedName } from '../../../src/sync/disk/file-system.ts'
 import { ModelInode } from './model-inode.ts'
 import type { ModelEntry, ModelKind } from './model-inode.ts'
@@ -131,7 +132,7 @@ export class ModelFileSystem implements FileSystem {
       place = this.#paths.locate(path)
     } catch (error) {
       const { code } = error as { code?: string }
-      if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+      if (isNowhere(code ?? '')) return undefined
       throw error
     }
     return place.inode && statOf(place.inode)
