@@ -19,7 +19,7 @@ export interface KnownFilesMemory {
   readonly bytesPerFile: number
 }
 
-const restMs = 10_000
+const restMs = 45_000
 
 export async function measureMemory(
   options: SyncBenchOptions,

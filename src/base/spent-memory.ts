@@ -1,5 +1,4 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { collector, type Collection } from './collector.ts'
 
 /**
  * What a TLS connection reads lies in memory of its own for each record. The engine sees small objects only, and would
@@ -7,16 +6,12 @@ import { runInNewContext } from 'node:vm'
  */
 const collectAfter = 24 * 1024 * 1024
 
-let collect: (() => void) | undefined
+let collect: ((collection: Collection) => void) | undefined
 let spent = 0
 
 /** From now on, for this thread. */
 export function collectSpentMemory(): void {
-  if (collect !== undefined) return
-  // The only way to the collector without a flag on the command line. The flag counts for contexts made after it.
-  setFlagsFromString('--expose-gc')
-  const found: unknown = runInNewContext("typeof gc === 'function' ? gc : undefined")
-  if (typeof found === 'function') collect = () => void Reflect.apply(found, undefined, [{ type: 'minor' }])
+  collect ??= collector()
 }
 
 /** Bytes that have been read and are not needed any more. */
@@ -25,5 +20,5 @@ export function spend(bytes: number): void {
   spent += bytes
   if (spent < collectAfter) return
   spent = 0
-  collect()
+  collect('minor')
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { systemClock } from '../../base/clock.ts'
 import { setTimeout as elapsed } from 'node:timers/promises'
 import { errorMessage } from '../../base/errors.ts'
+import { restHeap } from '../../base/heap-at-rest.ts'
 import { collectSpentMemory } from '../../base/spent-memory.ts'
 import { nodeSuite } from '../crypto/node-suite.ts'
 import { nodeFileSystem } from '../disk/node-file-system.ts'
@@ -27,11 +28,16 @@ import type { RunningMetrics } from './serve-metrics.ts'
 /** Puts a device together and starts it: folders, threads, links. What fails on the way is undone. */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
   collectSpentMemory()
+  const endRest = restHeap(systemClock)
   const daemon = new Daemon(options)
+  const stop = async (): Promise<void> => {
+    endRest()
+    await daemon.stop()
+  }
   try {
     await daemon.start()
   } catch (error) {
-    await daemon.stop()
+    await stop()
     throw error
   }
   return {
@@ -42,7 +48,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     get admin() {
       return daemon.admin
     },
-    stop: () => daemon.stop(),
+    stop,
   }
 }
 

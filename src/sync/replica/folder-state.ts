@@ -1,4 +1,5 @@
 import { HarpError } from '../../base/errors.ts'
+import { freeMemory } from '../../base/own-memory.ts'
 import { deviceIdOf, type DeviceKeys } from '../crypto/identity.ts'
 import type { CryptoSuite } from '../crypto/suite.ts'
 import { orReason } from '../format/format-error.ts'
@@ -100,7 +101,10 @@ export class FolderState {
     const trusted = this.#store.fact(wrongStatementFact) === undefined
     for (const record of this.#store.records()) {
       if (record.type === 'batch') {
-        this.place(this.log.load(record))
+        const loaded = this.log.load(record)
+        this.place(loaded)
+        // Nothing that was read out of operations lies in these bytes; all of a large log would wait to be collected.
+        if (loaded.every(({ entry }) => entry.kind === 'operation')) freeMemory(record.bytes)
       } else if (this.authority !== undefined) {
         this.final.accept(storedStatement(record), this.authority, { trusted })
       }

@@ -13,7 +13,7 @@ export interface LogStore {
   read(record: number, offset?: number, length?: number): Uint8Array
   /**
    * All records in order, for opening; or those from a number on. Appending while iterating is allowed; whether new ones
-   * are seen is not defined.
+   * are seen is not defined. The bytes are the caller's: nobody else has them.
    */
   records(from?: number): IterableIterator<StoredRecord>
   /** A local fact, such as the device's incarnation. Durable with the next `commit`. At most 64 KiB each. */
