@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { freeMemory, ownMemory } from './own-memory.ts'
+import { freeMemory } from './free-memory.ts'
+import { ownMemory } from './own-memory.ts'
 
 test.each([0, 1, 4_095, 4_096, 300_000])('memory of its own: %i bytes', (length) => {
   const bytes = ownMemory(length)

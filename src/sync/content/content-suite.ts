@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto'
 import type { CipherGCM, DecipherGCM } from 'node:crypto'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
-import { freeMemory } from '../../base/own-memory.ts'
+import { freeMemory } from '../../base/free-memory.ts'
 import { fromHex } from '../ids.ts'
 import { sealedOverhead } from './content.ts'
 

@@ -1,5 +1,5 @@
 import { errorCode } from '../../base/errors.ts'
-import { freeMemory } from '../../base/own-memory.ts'
+import { freeMemory } from '../../base/free-memory.ts'
 import { printable } from '../../base/printable.ts'
 import { spend } from '../../base/spent-memory.ts'
 import type { Wire, WireHandler } from '../../net/wire.ts'

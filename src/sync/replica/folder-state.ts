@@ -1,5 +1,5 @@
 import { HarpError } from '../../base/errors.ts'
-import { freeMemory } from '../../base/own-memory.ts'
+import { freeMemory } from '../../base/free-memory.ts'
 import { deviceIdOf, type DeviceKeys } from '../crypto/identity.ts'
 import type { CryptoSuite } from '../crypto/suite.ts'
 import { orReason } from '../format/format-error.ts'

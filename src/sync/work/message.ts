@@ -1,4 +1,4 @@
-import { freeMemory } from '../../base/own-memory.ts'
+import { freeMemory } from '../../base/free-memory.ts'
 
 /**
  * What is sent to another thread is copied, an array always with all of the memory that it is a view of: so a small view

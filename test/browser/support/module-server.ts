@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const served = [
   /^\/src\/sync\/(?!crypto\/node-suite|store\/sqlite|index\.ts)[\w/-]+\.ts$/,
-  /^\/src\/base\/errors\.ts$/,
+  /^\/src\/base\/(?:errors|free-memory)\.ts$/,
   /^\/test\/browser\/support\/sync-scenario\.ts$/,
   /^\/node_modules\/(?:cborg|@noble)\/[\w./-]+\.js$/,
 ]
