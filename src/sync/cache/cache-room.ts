@@ -131,8 +131,8 @@ export class CacheRoom {
   }
 
   /**
-   * Above the quota even without any holes: after it was made smaller. What has to go for that goes before anything is copied, or
-   * packs would be written anew many times.
+   * Above the quota even without any holes: after it was made smaller. What has to go for that goes before anything is
+   * copied, or packs would be written anew many times.
    */
   get #excess(): number {
     return this.#parts.chunks.stats().liveBytes + this.#parts.lists.bytes + this.#packBytes - this.#quota

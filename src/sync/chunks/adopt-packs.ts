@@ -19,9 +19,9 @@ export interface PackParts {
 const largestRecord = 64 * 1024 * 1024
 
 /**
- * Brings index and files together when the store is opened: packs that went are forgotten, bytes behind the ends that the
- * index knows are cut off, packs that it does not know are read into it, every chunk verified. Those are all of them if the index is new, and else one that had been
- * begun when the machine stopped. Answers how many packs were read.
+ * Brings index and files together when the store is opened: packs that went are forgotten, bytes behind the ends that
+ * the index knows are cut off, packs that it does not know are read into it, every chunk verified. Those are all of them
+ * if the index is new, and else one that had been begun when the machine stopped. Answers how many packs were read.
  */
 export function adoptPacks(parts: PackParts): number {
   const { files, packs, onProblem } = parts
